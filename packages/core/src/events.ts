@@ -1,0 +1,48 @@
+import type { SystemAccess } from './context.ts'
+import type { Trace } from './resolution.ts'
+
+/** What a tenancy tells its listeners. */
+export interface TenancyEvents {
+  /** A request was sent to a tenant by a verified source. */
+  resolved: { readonly trace: Trace }
+  /** A request was served by the default tenant. */
+  defaulted: { readonly trace: Trace }
+  /** A request was refused. */
+  refused: { readonly trace: Trace }
+  /** The system scope was entered; `from` is the tenant whose unit of work it was entered from. For the audit. */
+  system: SystemAccess & { readonly from?: string }
+}
+
+/** Hears one kind of event. Runs synchronously, in the context of what caused it. */
+export type Listener<K extends keyof TenancyEvents> = (event: TenancyEvents[K]) => void
+
+/** The listeners of a tenancy. */
+export interface Events {
+  on<K extends keyof TenancyEvents>(kind: K, listener: Listener<K>): () => void
+  emit<K extends keyof TenancyEvents>(kind: K, event: TenancyEvents[K]): void
+}
+
+/** @param onError - told when a listener throws: a broken listener must not change what happens to a request. */
+export function createEvents(onError: (error: unknown, kind: keyof TenancyEvents) => void): Events {
+  const listeners: { [K in keyof TenancyEvents]: Set<Listener<K>> } = {
+    resolved: new Set(),
+    defaulted: new Set(),
+    refused: new Set(),
+    system: new Set(),
+  }
+  return {
+    on(kind, listener) {
+      listeners[kind].add(listener)
+      return () => void listeners[kind].delete(listener)
+    },
+    emit(kind, event) {
+      for (const listener of listeners[kind]) {
+        try {
+          listener(event)
+        } catch (error) {
+          onError(error, kind)
+        }
+      }
+    },
+  }
+}

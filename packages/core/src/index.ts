@@ -1,0 +1,28 @@
+export type { Awaitable } from './awaitable.ts'
+export type { Scope, SystemAccess } from './context.ts'
+export type { TenantEnvelope } from './envelope.ts'
+export {
+  type AnyTenancyError,
+  type ErrorCode,
+  type ErrorDetails,
+  errors,
+  isTenancyError,
+  TenancyError,
+} from './errors.ts'
+export type { Listener, TenancyEvents } from './events.ts'
+export type { ForEachOptions } from './for-each.ts'
+export type { Claims, Erasure, Finding, Health, Isolation } from './isolation.ts'
+export { consoleLogger, type Logger } from './logger.ts'
+export { type Problem, problemOf } from './problem.ts'
+export { type EnvRegistry, type EnvRegistryOptions, envRegistry } from './registries/env-registry.ts'
+export { type MemoryRegistry, memoryRegistry, type TenantChange } from './registries/memory-registry.ts'
+export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
+export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
+export type { Outcome, Step, Trace } from './resolution.ts'
+export type { Match, Resolver } from './resolver.ts'
+export { type HeaderOptions, header } from './resolvers/header.ts'
+export { type HostOptions, host } from './resolvers/host.ts'
+export { type PathOptions, path } from './resolvers/path.ts'
+export { createTenancy, type Tenancy, type TenancyOptions } from './tenancy.ts'
+export type { Placement, Tenant, TenantSource, TenantStatus } from './tenant.ts'
+export { reservedSlugs, type TenantInput } from './tenant-input.ts'

@@ -1,0 +1,45 @@
+import { errors, type TenancyError } from './errors.ts'
+
+/** A TenancyError as an HTTP answer: problem details (RFC 9457). */
+export interface Problem {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: {
+    readonly type: string
+    readonly title: string
+    readonly status: number
+    readonly code: string
+    readonly detail?: string
+  }
+}
+
+/**
+ * What a server answers to an error. Shows the fixed title of the code, and its message only for codes that speak of the
+ * caller's own input; never a tenant's id, a statement or a cause. An archived tenant answers exactly as an unknown one.
+ *
+ * @example
+ * const { status, headers, body } = problemOf(error)
+ * response.writeHead(status, headers).end(JSON.stringify(body))
+ */
+export function problemOf(error: TenancyError): Problem {
+  const entry: { status: number; title: string; exposed?: boolean } = errors[error.code]
+  const { status, title } = entry
+  return {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      // Seconds; RFC 9110 section 10.2.3.
+      ...(status === 503 ? { 'retry-after': '1' } : {}),
+      // Required with 401 by RFC 9110 section 11.6.1.
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+    },
+    body: {
+      type: `urn:tenantry:error:${error.code}`,
+      title,
+      status,
+      code: error.code,
+      ...(entry.exposed === true ? { detail: error.message } : {}),
+    },
+  }
+}

@@ -1,0 +1,180 @@
+import { z } from 'zod'
+import { TenancyError } from '../errors.ts'
+import { consoleLogger, type Logger } from '../logger.ts'
+import type { TenantRegistry } from '../registry.ts'
+import type { TenantInput } from '../tenant-input.ts'
+import { tenantInputSchema } from '../tenant-input.ts'
+import { memoryRegistry } from './memory-registry.ts'
+
+/** Options of {@link envRegistry}. */
+export interface EnvRegistryOptions<Shape extends z.ZodRawShape = Record<never, never>> {
+  /** Default `process.env`. Read once. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /**
+   * Further parameters of each tenant, in snake_case, as an adapter or the application needs them. Checked with the rest;
+   * read back with {@link EnvRegistry.config}. Default none.
+   *
+   * @example
+   * { mongo_uri: z.string(), redis_db: z.int().min(0).max(15).default(0) }
+   */
+  readonly parameters?: Shape
+  readonly logger?: Logger
+}
+
+/** A registry that is read from the environment once and cannot be changed. */
+export interface EnvRegistry<Shape extends z.ZodRawShape = Record<never, never>> extends TenantRegistry {
+  /**
+   * The further parameters of a tenant. Kept apart from the tenant, because they may hold secrets and tenants are logged.
+   *
+   * @throws {TenancyError} `TENANT_NOT_FOUND`
+   */
+  config(id: string): Readonly<z.output<z.ZodObject<Shape>>>
+}
+
+// Where a parameter of `TENANT_CONFIGS` goes in a tenant.
+const identity = {
+  tenant_id: 'id',
+  slug: 'slug',
+  name: 'name',
+  status: 'status',
+  domains: 'domains',
+  is_control: 'isControl',
+  placement: 'placement',
+  settings: 'settings',
+} as const satisfies Record<string, keyof TenantInput>
+
+// The reference document names these; without a schema in `parameters` they are known, but nobody's.
+const documented = new Set([
+  ...['mongo_uri', 'mongo_database', 'redis_addr', 'redis_db', 'frontend_url'],
+  ...['oidc_issuer', 'oidc_client_id', 'oidc_client_secret', 'oidc_redirect_url', 'oidc_scopes'],
+])
+
+const required = 'is required'
+
+/**
+ * A {@link TenantRegistry} from `TENANT_CONFIGS`, a JSON array of objects with `tenant_id` and `name` and, optionally, `slug`,
+ * `domains`, `status`, `settings`, `placement`, `is_control`. `DEFAULT_TENANT_ID` names the default tenant; without it the first
+ * one is, with a warning when there are several (I23–I27). Without a `slug`, the id in lower case with `-` for `_` is the slug.
+ *
+ * @throws {TenancyError} `CONFIG_INVALID` listing everything that is wrong, each with its index and field, never a value.
+ * @example
+ * // TENANT_CONFIGS='[{ "tenant_id": "acme_corp", "name": "Acme Corporation" }]'
+ * const registry = envRegistry()
+ */
+export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
+  options: EnvRegistryOptions<Shape> = {},
+): EnvRegistry<Shape> {
+  const { env = process.env, logger = consoleLogger } = options
+  const parameters = z.object(options.parameters ?? ({} as Shape))
+  const problems: string[] = []
+  const inputs: (TenantInput & { id: string })[] = []
+  const configs = new Map<string, Readonly<z.output<z.ZodObject<Shape>>>>()
+  const indexes = new Map<string, number>()
+
+  parseArray(env.TENANT_CONFIGS, problems).forEach((entry, index) => {
+    const at = (field: PropertyKey[], rule: string) =>
+      problems.push(`TENANT_CONFIGS[${index}]${field.map(key => `.${String(key)}`).join('')}: ${rule}`)
+    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
+      at([], 'must be an object')
+      return
+    }
+    const given = new Map(Object.entries(entry))
+    const unknown = [...given.keys()].filter(
+      key => !(key in identity) && !(key in parameters.shape) && !documented.has(key),
+    )
+    if (unknown.length > 0) {
+      logger.warn(
+        { event: 'config.unknown', index, keys: unknown },
+        `TENANT_CONFIGS[${index}] has keys that nothing reads.`,
+      )
+    }
+
+    const input: Record<string, unknown> = {}
+    for (const [key, field] of Object.entries(identity)) if (given.has(key)) input[field] = given.get(key)
+    const id = input.id
+    if (typeof id === 'string') {
+      input.slug ??= id.toLowerCase().replaceAll('_', '-')
+      const first = indexes.get(id.toLowerCase())
+      if (first !== undefined) at(['tenant_id'], `is the same as TENANT_CONFIGS[${first}].tenant_id`)
+      indexes.set(id.toLowerCase(), first ?? index)
+    } else {
+      at(['tenant_id'], id === undefined ? required : 'must be text')
+      // The slug is derived from the id; one problem is not to be told twice.
+      input.slug ??= 'unnamed'
+      input.id = undefined
+    }
+    const checked = tenantInputSchema.safeParse(input)
+    for (const { path, message } of checked.error?.issues ?? []) {
+      const [field, ...rest] = path
+      const key = Object.entries(identity).find(([, name]) => name === field)?.[0] ?? String(field)
+      at([key, ...rest], given.has(key) || key === 'slug' ? message : required)
+    }
+    const config = parameters.safeParse(entry)
+    for (const { path, message } of config.error?.issues ?? []) {
+      at(path, path[0] !== undefined && !given.has(String(path[0])) ? required : message)
+    }
+    if (checked.success && config.success && typeof id === 'string') {
+      inputs.push({ ...checked.data, id })
+      configs.set(id, Object.freeze(config.data))
+    }
+  })
+
+  const wanted = env.DEFAULT_TENANT_ID
+  const fallback = wanted === undefined || wanted === '' ? inputs[0]?.id : inputs.find(({ id }) => id === wanted)?.id
+  if (fallback === undefined && problems.length === 0) {
+    problems.push('DEFAULT_TENANT_ID: names no tenant of TENANT_CONFIGS')
+  }
+  refuse(problems)
+  if (!wanted && inputs.length > 1) {
+    logger.warn(
+      { event: 'config.default', tenant: fallback },
+      'DEFAULT_TENANT_ID is not set, so the first tenant of TENANT_CONFIGS is the default tenant.',
+    )
+  }
+
+  const registry = memoryRegistry()
+  inputs.forEach((input, index) => {
+    try {
+      registry.add({ ...input, isDefault: input.id === fallback })
+    } catch (error) {
+      problems.push(`TENANT_CONFIGS[${index}]: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  })
+  refuse(problems)
+
+  return {
+    find: registry.find,
+    findDefault: registry.findDefault,
+    list: registry.list,
+    config(id) {
+      const config = configs.get(id)
+      if (config === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
+      return config
+    },
+  }
+}
+
+function parseArray(text: string | undefined, problems: string[]): readonly unknown[] {
+  if (text === undefined || text.trim() === '') {
+    problems.push('TENANT_CONFIGS: is not set; it must be a JSON array of tenants')
+    return []
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // The parser's own message quotes the text, which may hold passwords.
+    problems.push('TENANT_CONFIGS: is not valid JSON')
+    return []
+  }
+  if (!Array.isArray(value) || value.length === 0) {
+    problems.push('TENANT_CONFIGS: must be a JSON array of at least one tenant')
+    return []
+  }
+  return value
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0)
+    throw new TenancyError('CONFIG_INVALID', { source: 'The tenant configuration', problems: [...problems] })
+}

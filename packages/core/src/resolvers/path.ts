@@ -1,0 +1,48 @@
+import { TenancyError } from '../errors.ts'
+import { requestPath } from '../request-view.ts'
+import type { Resolver } from '../resolver.ts'
+import { slugSchema } from '../tenant-input.ts'
+
+/** Options of {@link path}. */
+export interface PathOptions {
+  /**
+   * What stands before the slug: with `/t`, `/t/acme/notes` is the tenant with slug `acme`, and other paths carry no signal.
+   * Default none: the first segment of every path but `/` is a slug (P03).
+   */
+  readonly prefix?: string
+}
+
+/**
+ * The tenant named by a path segment. The segment is compared as it was sent and never decoded, so that no second
+ * decoding further on can make another tenant of it.
+ *
+ * @throws {TenancyError} `INPUT_INVALID` when the prefix is not a plain path.
+ * @example
+ * path({ prefix: '/t' }) // GET /t/acme/notes
+ */
+export function path(options: PathOptions = {}): Resolver {
+  const prefix = options.prefix ?? ''
+  if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(prefix)) {
+    throw new TenancyError('INPUT_INVALID', {
+      field: 'path prefix',
+      rule: 'must be a plain path such as "/t", or empty',
+    })
+  }
+  return {
+    name: 'path',
+    resolve(request) {
+      const target = requestPath(request)
+      if (!target.startsWith(`${prefix}/`)) return undefined
+      const segment = target.slice(prefix.length + 1).split('/', 1)[0] ?? ''
+      if (segment === '') return undefined
+      const slug = slugSchema.safeParse(segment.toLowerCase())
+      if (!slug.success) {
+        throw new TenancyError('REQUEST_INVALID', {
+          field: 'tenant in the path',
+          rule: slug.error.issues[0]?.message ?? 'is malformed',
+        })
+      }
+      return { key: { kind: 'slug', value: slug.data }, trust: 'verified' }
+    },
+  }
+}

@@ -1,0 +1,5 @@
+export { connectPostgres, type FreshDatabase, type PostgresConnection } from './postgres/connect-postgres.ts'
+export { debianPostgres } from './postgres/debian-postgres.ts'
+export type { PostgresDescriptor, PostgresRole } from './postgres/postgres-descriptor.ts'
+export type { PostgresSource } from './postgres/postgres-source.ts'
+export { type PostgresServer, type StartPostgresOptions, startPostgres } from './postgres/start-postgres.ts'

@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config'
+
+// Workspace packages resolve to their TypeScript sources; the rest are Vite's own defaults for a server, which a list replaces.
+const conditions = ['tenantry-source', 'node', 'module', 'import', 'default', 'development|production']
+const postgres = {
+  include: ['{packages,tools,examples,benchmarks}/**/test/**/*.pg.test.ts'],
+  globalSetup: ['tools/servers/src/vitest/postgres-setup.ts'],
+}
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: ['tenantry-source', 'node'] } },
+  test: {
+    // Vitest leaves node_modules to Node, which does not know the condition.
+    server: { deps: { inline: [/@tenantry\//] } },
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'tools/**/test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', '**/*.pg.test.ts'],
+        },
+      },
+      { extends: true, test: { name: 'postgres', ...postgres } },
+      // An explicit version wins over a server named by URL, which the project above tests.
+      { extends: true, test: { name: 'postgres-15', ...postgres, env: { TENANTRY_PG: '15', TENANTRY_PG_URL: '' } } },
+    ],
+  },
+})
