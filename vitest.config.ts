@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
-// Workspace packages resolve to their TypeScript sources; the rest are Vite's own defaults for a server, which a list replaces.
-const conditions = ['tenantry-source', 'node', 'module', 'import', 'default', 'development|production']
+// Workspace packages resolve to their TypeScript sources. The others are Vite's defaults for a server, which a list
+// replaces. Never `import` or `default` here: vitest passes the list to Node, whose `require` would then find ES modules.
+const conditions = ['tenantry-source', 'module', 'node', 'development|production']
 const postgres = {
   include: ['{packages,tools,examples,benchmarks}/**/test/**/*.pg.test.ts'],
   globalSetup: ['tools/servers/src/vitest/postgres-setup.ts'],
@@ -9,7 +10,7 @@ const postgres = {
 
 export default defineConfig({
   resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: ['tenantry-source', 'node'] } },
+  ssr: { resolve: { conditions } },
   test: {
     // Vitest leaves node_modules to Node, which does not know the condition.
     server: { deps: { inline: [/@tenantry\//] } },

@@ -14,7 +14,7 @@ const answers = (target: { readonly path: string } | { readonly host: string; re
 
 /** Whether a Docker engine listens where `DOCKER_HOST` says, else on the usual socket. Takes at most half a second. */
 export const dockerEngine = async (env: NodeJS.ProcessEnv = process.env): Promise<boolean> => {
-  const address = env['DOCKER_HOST'] || 'unix:///var/run/docker.sock'
+  const address = env.DOCKER_HOST || 'unix:///var/run/docker.sock'
   if (!URL.canParse(address)) return false
   const { protocol, pathname, hostname, port } = new URL(address)
   if (protocol === 'unix:') return answers({ path: pathname })

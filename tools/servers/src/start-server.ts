@@ -1,9 +1,10 @@
-import { chown, mkdtemp, open, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.ts'
 import { openGuardian } from './open-guardian.ts'
+import { serverLog } from './server-log.ts'
 import type { SystemUser } from './unprivileged-user.ts'
 
 /** The temporary directory of one server; it goes when the server goes. */
@@ -28,8 +29,10 @@ export interface ServerPlan {
   command(room: ServerRoom, port: number): { readonly command: string; readonly args: readonly string[] }
   /** Rejects until the server answers on the port; called every 20 ms for at most 30 s. */
   ready(port: number): Promise<void>
-  /** The signal that ends it in good order. Default SIGTERM; SIGKILL follows after 5 s. */
+  /** The signal that ends it in good order. Default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals
+  /** Milliseconds until SIGKILL follows the signal. Default 5,000. */
+  readonly graceMs?: number
 }
 
 /** A server that this process started, and that does not outlive it. */
@@ -49,36 +52,19 @@ export interface RunningServer {
 const readyMs = 30_000
 const portTaken = /address already in use|EADDRINUSE/i
 
-const readFrom = async (path: string, offset: number) => {
-  const file = await open(path, 'a+')
-  try {
-    const { size } = await file.stat()
-    const { buffer } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset)
-    return buffer.toString('utf8')
-  } finally {
-    await file.close()
-  }
-}
-const tail = (text: string) => text.trimEnd().split('\n').slice(-20).join('\n')
-const sizeOf = (path: string) =>
-  stat(path).then(
-    file => file.size,
-    () => 0,
-  )
-
 /** Starts a server as the plan says, on a free port of 127.0.0.1. @throws Error with the end of its log. */
 export const startServer = async (plan: ServerPlan): Promise<RunningServer> => {
   const { user } = plan
   const directory = await mkdtemp(join(tmpdir(), `tenantry-${plan.name}-`))
-  const log = join(directory, 'server.log')
+  const log = serverLog(join(directory, 'server.log'))
   const stopSignal = plan.stopSignal ?? 'SIGTERM'
   const guardian = openGuardian({
     directory,
-    log,
-    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC', ...plan.env },
+    log: log.path,
+    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', TZ: 'UTC', ...plan.env },
     ...(user && { uid: user.uid, gid: user.gid }),
     stopSignal,
-    graceMs: 5_000,
+    graceMs: plan.graceMs ?? 5_000,
   })
 
   const room: ServerRoom = {
@@ -90,16 +76,16 @@ export const startServer = async (plan: ServerPlan): Promise<RunningServer> => {
       return path
     },
     run: async (command, args) => {
-      const before = await sizeOf(log)
+      const before = await log.size()
       const how = await guardian.run(command, args)
-      if (how !== 0) throw new Error(`${command} failed (${how}):\n${tail(await readFrom(log, before))}`)
+      if (how !== 0) throw new Error(`${command} failed (${how}):\n${await log.tail(before)}`)
     },
   }
 
   let pid: number | undefined
   /** Resolves with whether the port was free. */
   const launch = async (port: number): Promise<boolean> => {
-    const before = await sizeOf(log)
+    const before = await log.size()
     const { command, args } = plan.command(room, port)
     pid = await guardian.start(command, args)
     const deadline = Date.now() + readyMs
@@ -111,10 +97,10 @@ export const startServer = async (plan: ServerPlan): Promise<RunningServer> => {
       // Asked first: what answers on the port may be another server, the reason why ours could not stay.
       const how = guardian.ended()
       if (how !== undefined || (failure && Date.now() > deadline)) {
-        const output = await readFrom(log, before)
+        const output = await log.tail(before)
         if (how !== undefined && portTaken.test(output)) return false
         const why = how === undefined ? `was not ready within ${readyMs / 1000} s` : `ended while starting (${how})`
-        throw new Error(`The ${plan.name} server ${why}:\n${tail(output)}`, { cause: failure?.error })
+        throw new Error(`The ${plan.name} server ${why}:\n${output}`, { cause: failure?.error })
       }
       if (!failure) return true
       await sleep(20)

@@ -142,7 +142,7 @@ describePostgres('a launched server', pg => {
     await one.stop()
     assert.equal(await scalar(runtimeUrl, 'select 1'), 1)
     await assert.rejects(two.down(), /Only a server launched here/)
-    await two.stop()
+    await Promise.all([two.stop(), two.stop()])
     assert.equal(await count(), before)
   })
 })

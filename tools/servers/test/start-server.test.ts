@@ -26,7 +26,7 @@ it('starts a server as the given user, and stops it', async () => {
 })
 
 it('kills a server that ignores its stop signal', async () => {
-  const server = await startServer(plan(serve('undefined')))
+  const server = await startServer({ ...plan(serve('undefined')), graceMs: 200 })
   await server.stop()
   await assert.rejects(fetch(`http://127.0.0.1:${server.port}`))
 })

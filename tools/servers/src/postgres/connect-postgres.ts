@@ -22,14 +22,14 @@ export interface FreshDatabase {
 /** A server, seen from any process that has its descriptor. */
 export interface PostgresConnection {
   readonly descriptor: PostgresDescriptor
-  /** Copies the template: tens of milliseconds. */
+  /** Copies the template's 300 files: 20 ms in memory, up to 300 ms on a slow disk. */
   freshDatabase(): Promise<FreshDatabase>
 }
 
 /** Uses a server that another process started. Opens nothing by itself; nothing to close. */
 export const connectPostgres = (descriptor: PostgresDescriptor): PostgresConnection => {
   const { adminUrl, owner, runtime, template, prefix, major } = descriptor
-  // Measured faster than wal_log on both versions, as no byte goes through the log; the clause came with 15.
+  // In memory both strategies take 10 ms, but wal_log grows past 40 as the log does. The clause came with 15.
   const strategy = major >= 15 ? 'strategy file_copy' : ''
   return {
     descriptor,

@@ -19,6 +19,8 @@ const settings = (port: number) => ({
   fsync: 'off',
   synchronous_commit: 'off',
   full_page_writes: 'off',
+  // Files in the data directory, so that nothing is left in /dev/shm by a server that had to be killed.
+  dynamic_shared_memory_type: 'mmap',
   timezone: 'UTC',
   log_timezone: 'UTC',
 })

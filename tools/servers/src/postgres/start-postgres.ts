@@ -98,6 +98,11 @@ export const startPostgres = async (options: StartPostgresOptions = {}): Promise
     if (launched) return launched
     throw new Error(`Only a server launched here can be taken down; this one is from ${labels[source.kind]}.`)
   }
+  const end = async () => {
+    if (source.kind === 'url') await clearPostgres(descriptor)
+    await stop()
+  }
+  let stopping: Promise<void> | undefined
   return {
     ...connectPostgres(descriptor),
     get pid() {
@@ -106,9 +111,9 @@ export const startPostgres = async (options: StartPostgresOptions = {}): Promise
     directory: launched?.directory,
     down: async () => ours().down(),
     up: async () => ours().up(),
-    stop: async () => {
-      if (source.kind === 'url') await clearPostgres(descriptor)
-      await stop()
+    stop: () => {
+      stopping ??= end()
+      return stopping
     },
   }
 }

@@ -14,7 +14,7 @@ export const setup = async (project: TestProject): Promise<(() => Promise<void>)
     return server.stop
   } catch (error) {
     // A server named by URL was asked for expressly, and a required one must not be skipped over.
-    if (env['TENANTRY_REQUIRE_PG'] === '1' || env['TENANTRY_PG_URL']) throw error
+    if (env.TENANTRY_REQUIRE_PG === '1' || env.TENANTRY_PG_URL) throw error
     const reason = error instanceof Error ? error.message : String(error)
     process.stderr.write(`tenantry: project "${project.name}" is SKIPPED. ${reason}\n`)
     project.provide('tenantryPostgres', { unavailable: reason.split('\n', 1)[0] ?? reason })
