@@ -116,6 +116,12 @@ export const errors = {
         .map(finding => `\n  - ${finding.id} ${finding.object}: ${finding.problem} Fix: ${finding.fix}`)
         .join('')}`,
   },
+  ERASURE_INCOMPLETE: {
+    status: 500,
+    title: 'The tenant could not be erased.',
+    message: (d: { tenant: string; objects: readonly string[] }) =>
+      `Nothing of tenant "${d.tenant}" was erased, because these may not be deleted from: ${d.objects.join(', ')}.`,
+  },
   SCOPE_CLOSED: {
     status: 500,
     title: 'A tenant handle was used after its end.',

@@ -44,7 +44,9 @@ export async function forEachTenant(
     }
   }
 
-  await Promise.all(Array.from({ length: concurrency }, worker))
+  // When the list itself breaks, work that has begun is still waited for: nothing goes on behind the caller's back.
+  const ends = await Promise.allSettled(Array.from({ length: concurrency }, worker))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   if (failed.length > 0) {
     const cause = new AggregateError(causes, `The work failed for ${failed.length} tenants.`)
     throw new TenancyError('FOR_EACH_FAILED', { failed, total }, { cause })

@@ -22,8 +22,9 @@ export interface Problem {
  * response.writeHead(status, headers).end(JSON.stringify(body))
  */
 export function problemOf(error: TenancyError): Problem {
-  const entry: { status: number; title: string; exposed?: boolean } = errors[error.code]
-  const { status, title } = entry
+  const entry: { status: number; title: string; exposed?: boolean } | undefined = errors[error.code]
+  // Another version of the package may have codes that this one does not know.
+  const { status, title } = entry ?? { status: error.status, title: 'The request failed.' }
   return {
     status,
     headers: {
@@ -39,7 +40,7 @@ export function problemOf(error: TenancyError): Problem {
       title,
       status,
       code: error.code,
-      ...(entry.exposed === true ? { detail: error.message } : {}),
+      ...(entry?.exposed === true ? { detail: error.message } : {}),
     },
   }
 }

@@ -13,16 +13,22 @@ export interface NodeMessage {
   readonly url?: string | undefined
   /** Express keeps the target here when it has stripped a mount path off `url`. */
   readonly originalUrl?: string | undefined
-  readonly headersDistinct: Readonly<Record<string, string[] | undefined>>
+  /** Names and values in turn, as they came in. HTTP/2 messages have no other list that keeps repeated headers apart. */
+  readonly rawHeaders: readonly string[]
 }
 
 /** The view of a request of `node:http`, Express or Fastify (`request.raw`). */
 export function nodeRequestView(message: NodeMessage): RequestView {
+  const values = (name: string) =>
+    message.rawHeaders.filter((_, index, all) => index % 2 === 1 && all[index - 1]?.toLowerCase() === name)
   return {
     target: message.originalUrl ?? message.url ?? '/',
-    // HTTP/2 carries the authority in a pseudo-header (RFC 9113, section 8.3.1).
-    header: name =>
-      message.headersDistinct[name] ?? (name === 'host' ? message.headersDistinct[':authority'] : undefined) ?? [],
+    header(name) {
+      if (name !== 'host') return values(name)
+      // HTTP/2 carries the authority in a pseudo-header, beside which a Host header must say the same (RFC 9113, 8.3.1).
+      const authority = values(':authority')
+      return authority.length === 0 ? values('host') : [...new Set([...authority, ...values('host')])]
+    },
   }
 }
 

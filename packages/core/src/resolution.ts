@@ -84,7 +84,8 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
     try {
       match = await resolver.resolve(request)
     } catch (error) {
-      if (!isTenancyError(error)) throw error
+      // A status of 500 and up speaks of this side, such as a store of API keys that is down: no signal was judged.
+      if (!isTenancyError(error) || error.status >= 500) throw error
       steps.push({ by, error: error.message })
       return refuse('invalid', error, `The signal of "${by}" is bad, and a bad signal never falls back.`)
     }
@@ -106,7 +107,7 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
 
   const sources = found.map(({ by }) => by)
   // Before the registry is asked: a mere assertion must not tell the caller which tenants exist.
-  if (found.every(({ match }) => match.trust === 'asserted')) {
+  if (found.every(({ match }) => match.trust !== 'verified')) {
     return refuse(
       'unverified',
       new TenancyError('TENANT_UNVERIFIED', { sources }),
@@ -116,39 +117,46 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
 
   const tenants = new Map<string, Tenant>()
   const unknown: Found[] = []
-  for (const { by, match } of found) {
-    const tenant = await options.registry.find(match.key)
-    if (tenant === undefined) {
-      unknown.push({ by, match })
-      continue
-    }
-    tenants.set(tenant.id, tenant)
-    const step = steps.findIndex(entry => entry.by === by && entry.key === match.key)
-    steps[step] = { ...(steps[step] as Step), tenant: tenant.id }
+  for (const one of found.filter(({ match }) => match.trust === 'verified')) {
+    const tenant = await lookUp(one)
+    if (tenant === undefined) unknown.push(one)
+    else tenants.set(tenant.id, tenant)
   }
 
   const missing = unknown[0]
   if (missing !== undefined) {
     const key = describeKey(missing.match.key)
-    if (
-      options.onUnresolved === 'default' &&
-      tenants.size === 0 &&
-      unknown.every(({ match }) => match.fallback === true)
-    ) {
-      return serveDefault(`No tenant has ${key}.`)
-    }
-    return refuse(
-      'unknown',
-      new TenancyError('TENANT_NOT_FOUND', { key }),
-      `"${missing.by}" names ${key}, and no tenant has it.`,
-    )
+    const isFallback = tenants.size === 0 && found.every(({ match }) => match.fallback === true)
+    if (options.onUnresolved === 'default' && isFallback) return serveDefault(`No tenant has ${key}.`)
+    const error = new TenancyError('TENANT_NOT_FOUND', { key })
+    return refuse('unknown', error, `"${missing.by}" names ${key}, and no tenant has it.`)
+  }
+
+  const named = `Named by ${sources.join(' and ')}.`
+  const key = found[0] === undefined ? '' : describeKey(found[0].match.key)
+  for (const tenant of tenants.values()) {
+    const decision = serve('resolved', tenant, key, named)
+    // Before the sources are compared: an archived tenant must look like an unknown one there, too.
+    if (decision.error?.code === 'TENANT_NOT_FOUND') return decision
+  }
+  // What is merely asserted can only agree. Whether it names another tenant or none is not the caller's to know.
+  const confirmed: boolean[] = []
+  for (const one of found.filter(({ match }) => match.trust !== 'verified')) {
+    const tenant = await lookUp(one)
+    confirmed.push(tenant !== undefined && tenants.has(tenant.id))
   }
   const [tenant, other] = tenants.values()
-  if (tenant === undefined || other !== undefined) {
+  if (tenant === undefined || other !== undefined || confirmed.includes(false)) {
     return refuse('ambiguous', new TenancyError('TENANT_AMBIGUOUS', { sources }), 'The sources name different tenants.')
   }
-  const key = found[0] === undefined ? '' : describeKey(found[0].match.key)
-  return serve('resolved', tenant, key, `Named by ${sources.join(' and ')}.`)
+  return serve('resolved', tenant, key, named)
+
+  async function lookUp({ by, match }: Found): Promise<Tenant | undefined> {
+    const tenant = await options.registry.find(match.key)
+    const step = steps.findIndex(entry => entry.by === by && entry.key === match.key)
+    if (tenant !== undefined) steps[step] = { ...(steps[step] as Step), tenant: tenant.id }
+    return tenant
+  }
 
   async function serveDefault(why: string): Promise<Decision> {
     const fallback = await options.registry.findDefault()

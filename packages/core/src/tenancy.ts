@@ -149,11 +149,14 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   }
 
   async function resolve(request: RequestView): Promise<Tenant> {
-    const { tenant, error, trace } = await decide(chain, request)
+    // The query may carry credentials, so only the path is logged.
+    const asked = { target: request.target.split(/[?#]/, 1)[0], host: request.header('host')[0] }
+    const { tenant, error, trace } = await decide(chain, request).catch((broken: unknown) => {
+      logger.error({ event: 'tenancy.failed', ...asked }, 'A resolver or the registry broke.')
+      throw broken
+    })
     if (error !== undefined) {
-      // The query may carry credentials, so only the path is logged.
-      const target = request.target.split(/[?#]/, 1)[0]
-      logger.warn({ event: 'tenancy.refused', target, host: request.header('host')[0], ...trace }, error.message)
+      logger.warn({ event: 'tenancy.refused', ...asked, ...trace }, error.message)
       events.emit('refused', { trace })
       throw error
     }

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { z } from 'zod'
 import { deepFreeze } from './deep-freeze.ts'
@@ -42,14 +43,30 @@ export const slugSchema = z
   .refine(slug => !slug.startsWith('xn--'), rules.slug)
   .refine(slug => !reservedSlugs.includes(slug), rules.reserved)
 
+// Node reads a domain as a browser's address bar does: it cuts off paths, drops control characters, decodes "%61" and makes
+// 127.0.0.1 of "127.1". Only names that need none of that are taken.
+function toALabels(domain: string): string {
+  const name = domain.replace(/\.$/, '').toLowerCase()
+  if (!/^[\p{L}\p{M}\p{N}.-]+$/u.test(name)) return ''
+  const ascii = domainToASCII(name)
+  const isPlain = name.length === Buffer.byteLength(name)
+  return (isPlain || isIPv4(ascii)) && ascii !== name ? '' : ascii
+}
+
 /** A domain in the form in which hosts are compared: lower-case A-labels, no trailing dot. */
 export const domainSchema = z
   .string(rules.domain)
-  .transform(domain => domainToASCII(domain.replace(/\.$/, '')).toLowerCase())
+  .transform(toALabels)
   .refine(
     domain => domain.length > 0 && domain.length <= 253 && domain.split('.').every(part => label.test(part)),
     rules.domain,
   )
+
+// `z.json(message)` keeps the message to itself.
+const jsonSchema = z.custom<z.infer<ReturnType<typeof z.json>>>(
+  value => z.json().safeParse(value).success,
+  rules.settings,
+)
 
 export const tenantInputSchema = z.object({
   id: tenantIdSchema.optional(),
@@ -62,7 +79,7 @@ export const tenantInputSchema = z.object({
   placement: z.record(z.string(), z.string(rules.placement), rules.placement).default({}),
   isDefault: z.boolean(rules.flag).default(false),
   isControl: z.boolean(rules.flag).default(false),
-  settings: z.record(z.string(), z.json(rules.settings), rules.settings).default({}),
+  settings: z.record(z.string(), jsonSchema, rules.settings).default({}),
 })
 
 /** What an application says of a new tenant; the rest is filled in. */

@@ -1,1 +1,2 @@
-export {}
+export { type PgRlsOptions, pgRls } from './pg-rls.ts'
+export { type ProtectOptions, protectTable, unprotectTable } from './protect-table.ts'

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { TenancyError } from '../errors.ts'
+import { isTenancyError, TenancyError } from '../errors.ts'
 import { consoleLogger, type Logger } from '../logger.ts'
 import type { TenantRegistry } from '../registry.ts'
 import type { TenantInput } from '../tenant-input.ts'
-import { tenantInputSchema } from '../tenant-input.ts'
+import { tenantIdSchema, tenantInputSchema } from '../tenant-input.ts'
 import { memoryRegistry } from './memory-registry.ts'
 
 /** Options of {@link envRegistry}. */
@@ -70,6 +70,7 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
   const inputs: (TenantInput & { id: string })[] = []
   const configs = new Map<string, Readonly<z.output<z.ZodObject<Shape>>>>()
   const indexes = new Map<string, number>()
+  const ids = new Set<unknown>()
 
   parseArray(env.TENANT_CONFIGS, problems).forEach((entry, index) => {
     const at = (field: PropertyKey[], rule: string) =>
@@ -92,22 +93,24 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
     const input: Record<string, unknown> = {}
     for (const [key, field] of Object.entries(identity)) if (given.has(key)) input[field] = given.get(key)
     const id = input.id
+    ids.add(id)
     if (typeof id === 'string') {
-      input.slug ??= id.toLowerCase().replaceAll('_', '-')
+      // A slug is not derived from a bad id; one problem is not to be told twice.
+      input.slug ??= tenantIdSchema.safeParse(id).success ? id.toLowerCase().replaceAll('_', '-') : 'unnamed'
       const first = indexes.get(id.toLowerCase())
       if (first !== undefined) at(['tenant_id'], `is the same as TENANT_CONFIGS[${first}].tenant_id`)
       indexes.set(id.toLowerCase(), first ?? index)
     } else {
       at(['tenant_id'], id === undefined ? required : 'must be text')
-      // The slug is derived from the id; one problem is not to be told twice.
       input.slug ??= 'unnamed'
       input.id = undefined
     }
     const checked = tenantInputSchema.safeParse(input)
     for (const { path, message } of checked.error?.issues ?? []) {
       const [field, ...rest] = path
-      const key = Object.entries(identity).find(([, name]) => name === field)?.[0] ?? String(field)
-      at([key, ...rest], given.has(key) || key === 'slug' ? message : required)
+      const key = keyOf(String(field))
+      const derived = key === 'slug' && !given.has(key) ? ' (it was made of tenant_id; give one)' : ''
+      at([key, ...rest], given.has(key) || derived ? `${message}${derived}` : required)
     }
     const config = parameters.safeParse(entry)
     for (const { path, message } of config.error?.issues ?? []) {
@@ -120,8 +123,8 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
   })
 
   const wanted = env.DEFAULT_TENANT_ID
-  const fallback = wanted === undefined || wanted === '' ? inputs[0]?.id : inputs.find(({ id }) => id === wanted)?.id
-  if (fallback === undefined && problems.length === 0) {
+  const fallback = wanted || inputs[0]?.id
+  if (wanted && ids.size > 0 && !ids.has(wanted)) {
     problems.push('DEFAULT_TENANT_ID: names no tenant of TENANT_CONFIGS')
   }
   refuse(problems)
@@ -137,7 +140,8 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
     try {
       registry.add({ ...input, isDefault: input.id === fallback })
     } catch (error) {
-      problems.push(`TENANT_CONFIGS[${index}]: ${error instanceof Error ? error.message : String(error)}`)
+      if (!isTenancyError(error) || error.code !== 'TENANT_EXISTS') throw error
+      problems.push(`TENANT_CONFIGS[${index}].${keyOf(error.details.field)}: is taken by an earlier entry`)
     }
   })
   refuse(problems)
@@ -152,6 +156,12 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
       return config
     },
   }
+}
+
+// The parameter that a field of a tenant comes from.
+function keyOf(field: string): string {
+  if (field === 'domain') return 'domains'
+  return Object.entries(identity).find(([, name]) => name === field)?.[0] ?? field
 }
 
 function parseArray(text: string | undefined, problems: string[]): readonly unknown[] {

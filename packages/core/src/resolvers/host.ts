@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { TenancyError } from '../errors.ts'
-import { singleHeader } from '../request-view.ts'
+import { requestPath, singleHeader } from '../request-view.ts'
 import type { Resolver } from '../resolver.ts'
 
 /** Options of {@link host}. */
@@ -20,17 +20,20 @@ export interface HostOptions {
  * Every host that is neither a base domain nor neutral is a signal: if no tenant has it, the request is refused, or served by
  * the default tenant where that is configured (T38). `X-Forwarded-Host` is never read.
  *
+ * @throws {TenancyError} `INPUT_INVALID` when an option holds something other than a host name.
  * @example
  * host({ baseDomains: ['example.com'] })
  */
 export function host(options: HostOptions = {}): Resolver {
-  const bases = (options.baseDomains ?? []).map(canonicalHost)
-  const neutral = new Set([...bases, ...(options.neutral ?? []).map(canonicalHost)])
+  const bases = (options.baseDomains ?? []).map(name => configuredHost('baseDomains', name))
+  const neutral = new Set([...bases, ...(options.neutral ?? []).map(name => configuredHost('neutral', name))])
   return {
     name: 'host',
     resolve(request) {
       const value = singleHeader(request, 'host')
       if (value === undefined || value === '') return undefined
+      // Called for its refusal: an absolute target names a second host, which outranks this one.
+      requestPath(request)
       const name = canonicalHost(value)
       if (neutral.has(name)) return undefined
       for (const base of bases) {
@@ -66,4 +69,12 @@ export function canonicalHost(value: string): string {
     })
   }
   return name
+}
+
+function configuredHost(field: keyof HostOptions, value: string): string {
+  try {
+    return canonicalHost(value)
+  } catch (cause) {
+    throw new TenancyError('INPUT_INVALID', { field, rule: 'must hold host names, such as "example.com"' }, { cause })
+  }
 }

@@ -35,7 +35,8 @@ export function path(options: PathOptions = {}): Resolver {
       if (!target.startsWith(`${prefix}/`)) return undefined
       const segment = target.slice(prefix.length + 1).split('/', 1)[0] ?? ''
       if (segment === '') return undefined
-      const slug = slugSchema.safeParse(segment.toLowerCase())
+      // ASCII only: the lower case of other letters (the Kelvin sign) may be an ASCII letter.
+      const slug = slugSchema.safeParse(segment.replace(/[A-Z]/g, letter => letter.toLowerCase()))
       if (!slug.success) {
         throw new TenancyError('REQUEST_INVALID', {
           field: 'tenant in the path',

@@ -1,0 +1,45 @@
+import { type Erasure, TenancyError, type Tenant } from '@tenantry/core'
+import { quoteQualified, type TenantPool } from '@tenantry/pg'
+import type { TableFacts } from './catalog.ts'
+
+/**
+ * Deletes a tenant's rows from every table that has a tenant column, as the tenant, in one transaction.
+ *
+ * @throws {TenancyError} `ERASURE_INCOMPLETE`, before anything is deleted, when the role may not delete from one of them.
+ */
+export async function eraseRows(handle: TenantPool, tenant: Tenant, tables: readonly TableFacts[]): Promise<Erasure> {
+  const forbidden = tables.filter(table => !table.deletes).map(table => `${table.schema}.${table.name}`)
+  if (forbidden.length > 0) throw new TenancyError('ERASURE_INCOMPLETE', { tenant: tenant.id, objects: forbidden })
+  const erased: { kind: string; name: string; count: number }[] = []
+  const client = await handle.connect()
+  try {
+    await client.query('begin')
+    for (const table of referrersFirst(tables)) {
+      const { rowCount } = await client.query(`delete from ${quoteQualified(table.schema, table.name)}`)
+      erased.push({ kind: 'rows', name: `${table.schema}.${table.name}`, count: rowCount ?? 0 })
+    }
+    await client.query('commit')
+  } finally {
+    // In the middle of a transaction this destroys the connection, and the server rolls back.
+    client.release()
+  }
+  return { tenant: tenant.id, erased }
+}
+
+/** Tables in an order in which rows that refer to others go before them. In a circle, the server's constraints decide. */
+export function referrersFirst(tables: readonly TableFacts[]): readonly TableFacts[] {
+  const byOid = new Map(tables.map(table => [table.oid, table]))
+  const order: TableFacts[] = []
+  const seen = new Set<number>()
+  function visit(table: TableFacts): void {
+    if (seen.has(table.oid)) return
+    seen.add(table.oid)
+    for (const oid of table.references) {
+      const target = byOid.get(oid)
+      if (target !== undefined) visit(target)
+    }
+    order.push(table)
+  }
+  for (const table of tables) visit(table)
+  return order.reverse()
+}

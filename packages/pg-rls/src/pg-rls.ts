@@ -1,0 +1,137 @@
+import {
+  consoleLogger,
+  type Finding,
+  type Isolation,
+  isTenancyError,
+  type Logger,
+  TenancyError,
+  type Tenant,
+} from '@tenantry/core'
+import { scopedPool, type TenantPool } from '@tenantry/pg'
+import type pg from 'pg'
+import { type Catalog, readCatalog } from './catalog.ts'
+import { codeChecks } from './checks/code-checks.ts'
+import { policyChecks } from './checks/policy-checks.ts'
+import { roleChecks } from './checks/role-checks.ts'
+import { tableChecks } from './checks/table-checks.ts'
+import { eraseRows } from './erase.ts'
+import { checkSetting, defaultColumn, defaultSetting } from './setting.ts'
+
+/** Options of {@link pgRls}. */
+export interface PgRlsOptions {
+  /** Opened and closed by the caller, connecting as the runtime role: no superuser, no BYPASSRLS, owner of nothing. */
+  readonly pool: pg.Pool
+  /** Default `tenantry.tenant_id`; the same as in `protectTable`. */
+  readonly setting?: string
+  /** Default `tenant_id`. */
+  readonly column?: string
+  /** The schemas of the application, which are looked over. Default `public`. */
+  readonly schemas?: readonly string[]
+  /** Tables that the runtime role can reach and that belong to no tenant on purpose, as `schema.name`. */
+  readonly shared?: readonly string[]
+  /**
+   * What an unsafe configuration leads to. `refuse`: nothing is sent to the database, and the error lists what to mend.
+   * `report`: it is logged, and served all the same. Default `refuse`.
+   */
+  readonly onUnsafe?: 'refuse' | 'report'
+  /** See `scopedPool`. */
+  readonly namedStatements?: boolean
+  readonly logger?: Logger
+}
+
+/**
+ * Tenants in shared tables, kept apart by row-level security: the tenant stands in a setting of the transaction, and policies
+ * compare it with each row's tenant column.
+ *
+ * It holds against mistakes of the application: a forgotten `where`, raw SQL, an ORM. It does not hold against an attacker who
+ * can run SQL of their own as the runtime role, because SQL can set a setting.
+ *
+ * @throws {TenancyError} `INPUT_INVALID`, `CONFIG_INVALID`
+ * @example
+ * const rows = tenancy.handle(pgRls({ pool }))
+ * await tenancy.run(acme, () => rows.query('select * from notes')) // acme's notes
+ */
+export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
+  const { pool, column = defaultColumn, schemas = ['public'], onUnsafe = 'refuse', logger = consoleLogger } = options
+  const setting = checkSetting(options.setting ?? defaultSetting)
+  const shared = new Set(options.shared ?? [])
+  const scoped = scopedPool({
+    pool,
+    scope: { settings: [setting], values: tenant => [tenant.id] },
+    ready,
+    ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
+  })
+
+  // Without a listener, a connection that is lost while idle would end the process. The pool opens another one.
+  function onIdleError(error: Error): void {
+    logger.warn({ event: 'pg-rls.connection', error: error.message }, 'An idle database connection was lost.')
+  }
+  pool.on('error', onIdleError)
+
+  async function look(): Promise<Catalog> {
+    try {
+      return await readCatalog(pool, schemas, column)
+    } catch (error) {
+      throw isTenancyError(error)
+        ? error
+        : new TenancyError('DATABASE_UNAVAILABLE', { reason: 'the catalogue cannot be read' }, { cause: error })
+    }
+  }
+
+  async function verify(): Promise<readonly Finding[]> {
+    const catalog = await look()
+    return [
+      ...roleChecks(catalog),
+      ...tableChecks(catalog, column, shared),
+      ...policyChecks(catalog, setting, shared),
+      ...codeChecks(catalog),
+    ]
+  }
+
+  async function ready(): Promise<void> {
+    const findings = await verify()
+    for (const { severity, ...finding } of findings) {
+      if (severity === 'warning' || onUnsafe === 'report') {
+        logger.warn({ event: 'pg-rls.finding', severity, ...finding }, `${finding.object} ${finding.problem}`)
+      }
+    }
+    const errors = findings.filter(finding => finding.severity === 'error')
+    if (errors.length > 0 && onUnsafe === 'refuse') {
+      throw new TenancyError('UNSAFE_CONFIGURATION', { isolation: 'pg-rls', findings: errors })
+    }
+  }
+
+  return {
+    name: 'pg-rls',
+    claims: { sharedStore: true, enforced: true, pooled: true, transactions: true },
+    handle: scoped.handle,
+    ready,
+    verify,
+    async provision() {
+      // Nothing to make: a tenant's rows come with its first insert. The tables are made by migrations, once for all.
+    },
+    async deprovision(tenant: Tenant) {
+      const { tables } = await look()
+      const owned = tables.filter(table => table.columnType !== null && !shared.has(`${table.schema}.${table.name}`))
+      return eraseRows(
+        scoped.handle(() => tenant),
+        tenant,
+        owned,
+      )
+    },
+    async health(tenant) {
+      const start = performance.now()
+      try {
+        await scoped.handle(() => tenant).query('select 1')
+        return { ok: true, latency: performance.now() - start }
+      } catch (error) {
+        const reason = isTenancyError(error) ? error.code : 'QUERY_FAILED'
+        return { ok: false, latency: performance.now() - start, reason }
+      }
+    },
+    async close() {
+      scoped.close()
+      pool.off('error', onIdleError)
+    },
+  }
+}

@@ -1,0 +1,86 @@
+import { TenancyError } from '@tenantry/core'
+import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
+import { checkSetting, defaultColumn, defaultSetting } from './setting.ts'
+
+/** Options of {@link protectTable}. */
+export interface ProtectOptions {
+  /** Default `public`. */
+  readonly schema?: string
+  /** Default `tenant_id`. */
+  readonly column?: string
+  /** Type of the column. `uuid` only where every tenant id is a UUID. Default `text`. */
+  readonly type?: 'text' | 'uuid'
+  /** Default `tenantry.tenant_id`; the same as in `pgRls`. */
+  readonly setting?: string
+  /** `false` where the primary key or another index starts with the tenant column already. Default `true`. */
+  readonly index?: boolean
+  /** Gets SELECT, INSERT, UPDATE and DELETE, and loses TRUNCATE, REFERENCES and TRIGGER. Default: grants are left alone. */
+  readonly runtimeRole?: string
+}
+
+/** Names of the two policies. */
+export const policies = { gate: 'tenantry_gate', tenant: 'tenantry_tenant' } as const
+
+/**
+ * The statements that put a table under row-level security, for a migration that the owner runs.
+ *
+ * The tenant column is added where it is missing; it is filled from the context, never null, never empty, and indexed. Row
+ * security is forced, so that the owner is under it too. The tenant policy is restrictive: a permissive policy that somebody
+ * adds later is OR-ed with the gate and cannot open it (`CREATE POLICY`, section "Notes").
+ *
+ * @throws {TenancyError} `IDENTIFIER_INVALID`, `INPUT_INVALID`
+ * @example
+ * for (const statement of protectTable('notes')) await sql.raw(statement).execute(db)
+ */
+export function protectTable(table: string, options: ProtectOptions = {}): readonly string[] {
+  const { type = 'text', index = true } = options
+  if (type !== 'text' && type !== 'uuid') {
+    throw new TenancyError('INPUT_INVALID', { field: 'type', rule: 'must be "text" or "uuid"' })
+  }
+  const target = quoteQualified(options.schema ?? 'public', table)
+  const column = quoteIdentifier(options.column ?? defaultColumn)
+  const tenant = tenantExpression(options.setting ?? defaultSetting, type)
+  // A sub-select is evaluated once for a statement, not once for a row.
+  const own = `${column} = (select ${tenant})`
+  const statements = [
+    `alter table ${target} add column if not exists ${column} ${type}`,
+    `alter table ${target} alter column ${column} set default ${tenant}`,
+    `alter table ${target} alter column ${column} set not null`,
+    // After a transaction the setting reads '', which must not match a row.
+    ...(type === 'text' ? [`alter table ${target} add check (${column} <> '')`] : []),
+    ...(index ? [`create index on ${target} (${column})`] : []),
+    `alter table ${target} enable row level security`,
+    `alter table ${target} force row level security`,
+    `create policy ${policies.gate} on ${target} as permissive for all to public using (true) with check (true)`,
+    `create policy ${policies.tenant} on ${target} as restrictive for all to public using (${own}) with check (${own})`,
+  ]
+  if (options.runtimeRole !== undefined) {
+    const role = quoteIdentifier(options.runtimeRole)
+    statements.push(
+      `grant select, insert, update, delete on ${target} to ${role}`,
+      `revoke truncate, references, trigger on ${target} from ${role}`,
+    )
+  }
+  return statements
+}
+
+/**
+ * The statements that take a table out of row-level security again. The tenant column and its data stay.
+ *
+ * @throws {TenancyError} `IDENTIFIER_INVALID`
+ */
+export function unprotectTable(table: string, options: Pick<ProtectOptions, 'schema'> = {}): readonly string[] {
+  const target = quoteQualified(options.schema ?? 'public', table)
+  return [
+    `drop policy if exists ${policies.tenant} on ${target}`,
+    `drop policy if exists ${policies.gate} on ${target}`,
+    `alter table ${target} no force row level security`,
+    `alter table ${target} disable row level security`,
+  ]
+}
+
+/** The current tenant's id as SQL; null outside a scope, also where a scope has been on the connection before (R9). */
+export function tenantExpression(setting: string, type: 'text' | 'uuid'): string {
+  const value = `nullif(current_setting('${checkSetting(setting)}', true), '')`
+  return type === 'uuid' ? `${value}::uuid` : value
+}

@@ -1,0 +1,138 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
+import { TenancyError } from '@tenantry/core'
+import pg from 'pg'
+import { callBack } from './call-back.ts'
+import { statementError } from './database-error.ts'
+import type { Place } from './places.ts'
+import { isSubmittable, readArguments, readStatement } from './query-arguments.ts'
+import { ScopedQuery, type Statement, send, type TenantScope } from './scoped-query.ts'
+
+/** A connection leased to a tenant: the part of `pg.PoolClient` that ORMs use. Dead after `release()`. */
+export interface TenantClient
+  extends Pick<pg.PoolClient, 'query' | 'release' | 'escapeIdentifier' | 'escapeLiteral' | 'getTransactionStatus'> {
+  /** Hears of notices and the end of the connection, in the context of this call, until the lease is released. */
+  on(event: string, listener: (...args: never[]) => void): this
+  once(event: string, listener: (...args: never[]) => void): this
+  off(event: string, listener: (...args: never[]) => void): this
+  addListener(event: string, listener: (...args: never[]) => void): this
+  removeListener(event: string, listener: (...args: never[]) => void): this
+}
+
+/** What a lease needs of the pool that gives it. */
+export interface LeaseTerms {
+  readonly place: Place
+  readonly scope: TenantScope
+  /** Throws when the unit of work that uses the lease is not the one that it was given to, or the handle is closed. */
+  check(): void
+}
+
+// The callbacks through which `pg` drives a query object with a protocol of its own.
+const handlers = [
+  ...['handleRowDescription', 'handleDataRow', 'handlePortalSuspended', 'handleCommandComplete', 'handleReadyForQuery'],
+  ...['handleError', 'handleEmptyQuery', 'handleCopyInResponse', 'handleCopyData', 'emit'],
+]
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+/** Hands a connection out to a tenant, never the client itself: a client that is kept would work for the next tenant. */
+export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
+  const { client, session } = place
+  const listeners: { event: string; listener: AnyFunction; bound: AnyFunction }[] = []
+  let open = true
+  let waiting = 0
+
+  function checkOpen(): void {
+    if (!open) throw new TenancyError('SCOPE_CLOSED', { what: 'A database connection' })
+  }
+
+  async function run(statement: Statement): Promise<pg.QueryResult> {
+    checkOpen()
+    check()
+    if (session.tainted !== undefined) throw new TenancyError('CONNECTION_LOST', { reason: session.tainted })
+    const query = new ScopedQuery(statement, scope)
+    waiting += 1
+    try {
+      return await send(client, query)
+    } catch (error) {
+      // Settled, and yet not answered: the client gave up, and nobody knows what the server is doing.
+      if (session.inFlight.includes(query)) session.tainted ??= messageOf(error)
+      if (error instanceof Error) Error.captureStackTrace(error, run)
+      throw statementError(error)
+    } finally {
+      waiting -= 1
+    }
+  }
+
+  /** Cursors, streams and COPY speak the protocol themselves, so that the tenant must stand in the transaction already. */
+  function submit(query: pg.Submittable): pg.Submittable {
+    checkOpen()
+    check()
+    if (session.status !== 'T' || waiting > 0) {
+      throw new TenancyError('STATEMENT_REFUSED', {
+        statement: 'A cursor, stream or COPY',
+        reason: 'it carries no tenant of its own',
+        advice: 'Await BEGIN and every other statement of this connection first; then it runs in their transaction.',
+      })
+    }
+    // It keeps the connection and could go on using it after the release.
+    session.tainted = 'it carried a cursor, a stream or COPY'
+    const target = query as unknown as Record<string, AnyFunction | undefined>
+    for (const name of handlers) {
+      const handler = target[name]
+      if (typeof handler === 'function') target[name] = AsyncResource.bind(handler, name, query) as AnyFunction
+    }
+    return client.query(query)
+  }
+
+  function query(...args: unknown[]): unknown {
+    const given = readArguments(args)
+    if (isSubmittable(given.config)) return submit(given.config)
+    return callBack((async () => run(readStatement(given)))(), given.callback)
+  }
+
+  function listen(method: 'on' | 'once') {
+    return function add(this: TenantClient, event: string, listener: AnyFunction): TenantClient {
+      checkOpen()
+      const bound = AsyncResource.bind(listener) as AnyFunction
+      listeners.push({ event, listener, bound })
+      const emitter: EventEmitter = client
+      emitter[method](event, bound)
+      return lease
+    }
+  }
+
+  function unlisten(event: string, listener: AnyFunction): TenantClient {
+    const at = listeners.findIndex(entry => entry.event === event && entry.listener === listener)
+    const [entry] = at === -1 ? [] : listeners.splice(at, 1)
+    if (entry !== undefined) client.removeListener(event, entry.bound)
+    return lease
+  }
+
+  const lease = {
+    query,
+    release(error?: Error | boolean) {
+      checkOpen()
+      open = false
+      for (const { event, bound } of listeners.splice(0)) client.removeListener(event, bound)
+      if (error !== undefined && error !== false && error !== null) session.tainted ??= 'released with an error'
+      place.leave()
+    },
+    getTransactionStatus: () => {
+      checkOpen()
+      return session.status
+    },
+    escapeIdentifier: pg.escapeIdentifier,
+    escapeLiteral: pg.escapeLiteral,
+    on: listen('on'),
+    once: listen('once'),
+    off: unlisten,
+    addListener: listen('on'),
+    removeListener: unlisten,
+  } as unknown as TenantClient
+  return lease
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

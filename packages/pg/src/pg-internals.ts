@@ -1,0 +1,55 @@
+import type { EventEmitter } from 'node:events'
+import pg from 'pg'
+
+// Everything that this package needs of `pg` beyond its published types stands here, with where it comes from, so that a new
+// version can be checked against one file (pg 8.23: lib/connection.js, lib/query.js, lib/utils.js). `test/pg-internals.test.ts`
+// fails when one of them is gone.
+
+/** `ReadyForQuery` status: idle, in a transaction, in an aborted transaction (protocol flow, section "ReadyForQuery"). */
+export type TransactionStatus = 'I' | 'T' | 'E'
+
+/** The protocol side of a `pg.Client`: each method writes one message. */
+export interface WireConnection extends EventEmitter {
+  readonly stream: { cork(): void; uncork(): void }
+  parse(message: { name: string; text: string }): void
+  bind(message: { statement: string; values: readonly unknown[]; binary?: boolean | undefined }): void
+  describe(message: { type: 'P'; name: '' }): void
+  execute(message: Record<never, never>): void
+  close(message: { type: 'S'; name: string }): void
+  sync(): void
+  sendCopyFail(reason: string): void
+}
+
+/** The message handlers of `pg.Query`, which `pg.Client` calls while the query is active. */
+export interface WireQuery {
+  callback: (error: Error | null | undefined, result?: pg.QueryResult) => void
+  handleRowDescription(message: unknown): void
+  handleCommandComplete(message: unknown, connection: WireConnection): void
+  handleReadyForQuery(connection: WireConnection): void
+  handleError(error: Error, connection: WireConnection): void
+  handleCopyInResponse(connection: WireConnection): void
+}
+
+/** What `pg.Query` is made of. */
+export interface WireQueryConfig {
+  readonly text: string
+  readonly values?: readonly unknown[] | undefined
+  readonly name?: string | undefined
+  readonly rowMode?: string | undefined
+  readonly types?: pg.CustomTypesConfig | undefined
+  readonly binary?: boolean | undefined
+  readonly queryMode: 'extended'
+}
+
+/** `pg.Query` as a base class, with its handlers. */
+export const WireQueryBase = pg.Query as unknown as new (config: WireQueryConfig) => WireQuery
+
+/** How `pg` makes a parameter of a JavaScript value; may throw for what the value's own `toPostgres` throws. */
+export const prepareValue: (value: unknown) => unknown = (
+  pg as unknown as { utils: { prepareValue(value: unknown): unknown } }
+).utils.prepareValue
+
+/** The protocol side of a client. */
+export function wireOf(client: pg.ClientBase): WireConnection | undefined {
+  return (client as unknown as { connection?: WireConnection }).connection
+}

@@ -1,0 +1,41 @@
+import { TenancyError, type Tenant } from '@tenantry/core'
+import pg from 'pg'
+import { quoteIdentifier } from './identifier.ts'
+
+/**
+ * What scopes a statement to a tenant: settings that hold for one transaction. The server forgets them with the transaction,
+ * whatever happens to it, so nothing is left on the connection.
+ */
+export interface Scope {
+  /** Names of the settings, such as `tenantry.tenant_id`. At least one. */
+  readonly settings: readonly string[]
+  /** Their values for a tenant, in the same order, one for each. Called for every statement. */
+  values(tenant: Tenant): readonly string[]
+}
+
+/** A scope as SQL. */
+export interface ScopeSql {
+  /**
+   * To be prepared once and executed in front of every statement, with the values as parameters. It sets, and answers with no
+   * row, which saves a message: `set_config` returns the value, and that is never null.
+   */
+  readonly prefix: string
+  /**
+   * The same as utility statements, which take no snapshot: for after `BEGIN`, so that `SET TRANSACTION ISOLATION LEVEL` still
+   * works there (after a `select` the server refuses it with 25001).
+   */
+  utilities(values: readonly string[]): readonly string[]
+}
+
+/** @throws {TenancyError} `INPUT_INVALID` for a scope without settings: it would scope nothing. `IDENTIFIER_INVALID` */
+export function scopeSql(settings: readonly string[]): ScopeSql {
+  if (settings.length === 0)
+    throw new TenancyError('INPUT_INVALID', { field: 'scope.settings', rule: 'must not be empty' })
+  const quoted = settings.map(name => name.split('.').map(quoteIdentifier).join('.'))
+  const calls = settings.map((name, at) => `set_config(${pg.escapeLiteral(name)}, $${at + 1}, true) is null`)
+  return {
+    // Every setting must be set, so no call may be skipped: `or` stops at the first one that is true, and none ever is.
+    prefix: `select where ${calls.join(' or ')}`,
+    utilities: values => quoted.map((name, at) => `set local ${name} = ${pg.escapeLiteral(values[at] ?? '')}`),
+  }
+}

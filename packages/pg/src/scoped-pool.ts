@@ -1,0 +1,78 @@
+import { TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
+import type pg from 'pg'
+import { exclusivePlaces } from './places.ts'
+import { type Scope, scopeSql } from './scope.ts'
+import type { TenantScope } from './scoped-query.ts'
+import { createTenantPool, type TenantPool } from './tenant-pool.ts'
+
+/** Options of {@link scopedPool}. */
+export interface ScopedPoolOptions {
+  /** Opened and closed by the caller. Its role must be the runtime role, which owns nothing. */
+  readonly pool: pg.Pool
+  /** What scopes a statement to its tenant. */
+  readonly scope: Scope
+  /** Awaited before the first statement; what it throws refuses the statement. Default: nothing. */
+  readonly ready?: () => Promise<void>
+  /**
+   * Whether statements may be prepared under a name. `false` behind a pooler that does not know named statements
+   * (PgBouncer before 1.21 in transaction mode). Default `true`.
+   */
+  readonly namedStatements?: boolean
+}
+
+/** A `pg.Pool` that many tenants share. What every Postgres isolation is made of. */
+export interface ScopedPool {
+  /** The pool of one tenant; cheap. */
+  handle(tenant: TenantSource): TenantPool
+  /** Refuses every further statement. The `pg.Pool` itself stays open. */
+  close(): void
+}
+
+/**
+ * Scopes a `pg.Pool`.
+ *
+ * @throws {TenancyError} `CONFIG_INVALID` for a pool in pipeline mode; `INPUT_INVALID` for a scope without settings.
+ * @example
+ * const scoped = scopedPool({ pool, scope: { settings: ['app.tenant_id'], values: tenant => [tenant.id] } })
+ * const notes = await scoped.handle(tenancy.current).query('select * from notes')
+ */
+export function scopedPool(options: ScopedPoolOptions): ScopedPool {
+  const { pool, scope, namedStatements = true } = options
+  // A lease must know the transaction status before it writes a statement; in a pipeline it cannot.
+  if (pool.options.pipeline === true) {
+    throw new TenancyError('CONFIG_INVALID', {
+      source: 'The pg.Pool',
+      problems: ['pipeline: true is not supported; leave it out'],
+    })
+  }
+  const places = exclusivePlaces(pool)
+  const sql = scopeSql(scope.settings)
+  let state: 'new' | 'ready' | 'closed' = options.ready === undefined ? 'ready' : 'new'
+
+  /** Undefined, and so without any delay, once all is well. */
+  function prepare(): Promise<void> | undefined {
+    if (state === 'closed') throw new TenancyError('SCOPE_CLOSED', { what: 'The isolation' })
+    return state === 'ready' ? undefined : getReady()
+  }
+
+  async function getReady(): Promise<void> {
+    // What it throws is thrown again next time: the database may be back by then, the configuration mended.
+    await options.ready?.()
+    if (state === 'new') state = 'ready'
+  }
+
+  function tenantScope(tenant: Tenant): TenantScope {
+    const values = scope.values(tenant)
+    if (values.length !== scope.settings.length) {
+      throw new TenancyError('INPUT_INVALID', { field: 'scope.values', rule: 'must give one value for each setting' })
+    }
+    return { sql, values, named: namedStatements }
+  }
+
+  return {
+    handle: tenant => createTenantPool({ pool, places, scope: tenantScope, tenant, prepare }),
+    close() {
+      state = 'closed'
+    },
+  }
+}

@@ -1,0 +1,82 @@
+import { TenancyError } from '@tenantry/core'
+import type pg from 'pg'
+import { type TransactionStatus, type WireConnection, wireOf } from './pg-internals.ts'
+import { createStatementNames, type StatementNames } from './statement-names.ts'
+
+/** A statement on its way: told of what the connection sees. */
+export interface InFlight {
+  /** The server accepted one of the Parse messages of this statement. */
+  parsed(): void
+  /** The server is done with this statement and ready for the next. */
+  finished(): void
+  /** The connection is gone. */
+  lost(error: Error): void
+}
+
+/** What is known of one server connection, for as long as it lives. */
+export interface Session {
+  readonly wire: WireConnection
+  /** The transaction status that the server reported last. */
+  status: TransactionStatus
+  /** Statements that were written and not yet answered to the end, oldest first. */
+  readonly inFlight: InFlight[]
+  readonly names: StatementNames
+  /** Set when the connection must not be used by anyone else, with the reason. */
+  tainted: string | undefined
+}
+
+const sessions = new WeakMap<pg.ClientBase, Session>()
+const byWire = new WeakMap<WireConnection, Session>()
+
+/**
+ * The session of a client; made at its first use.
+ *
+ * @throws {TenancyError} `CONFIG_INVALID` for a client without the JavaScript protocol (`pg-native`).
+ */
+export function sessionOf(client: pg.ClientBase): Session {
+  const known = sessions.get(client)
+  if (known !== undefined) return known
+  const wire = wireOf(client)
+  if (wire === undefined) {
+    throw new TenancyError('CONFIG_INVALID', {
+      source: 'The pg.Pool',
+      problems: ['pg-native cannot scope statements; use the JavaScript client'],
+    })
+  }
+  const session: Session = {
+    wire,
+    status: client.getTransactionStatus() ?? 'I',
+    inFlight: [],
+    names: createStatementNames(),
+    tainted: undefined,
+  }
+  // First in line: the client's own listener starts the next statement, which must not be taken for the finished one.
+  wire.prependListener('readyForQuery', (message: { status: TransactionStatus }) => {
+    session.status = message.status
+    session.inFlight.shift()?.finished()
+  })
+  wire.on('parseComplete', () => session.inFlight[0]?.parsed())
+  wire.on('end', () => {
+    session.tainted ??= 'the connection ended'
+    for (const statement of session.inFlight.splice(0)) statement.lost(new Error('Connection terminated unexpectedly'))
+  })
+  // Without a listener a lost connection would end the process; those who wait for an answer hear of it in any case.
+  client.on('error', error => {
+    session.tainted ??= error.message
+  })
+  sessions.set(client, session)
+  byWire.set(wire, session)
+  return session
+}
+
+/** The session behind a connection that a statement is submitted to. */
+export function sessionOfWire(wire: WireConnection): Session {
+  const session = byWire.get(wire)
+  if (session === undefined) throw new TenancyError('SCOPE_CLOSED', { what: 'A connection without a session' })
+  return session
+}
+
+/** Whether the next tenant may have this connection: idle, nothing on its way, nothing odd seen. */
+export function isClean(session: Session): boolean {
+  return session.status === 'I' && session.inFlight.length === 0 && session.tainted === undefined
+}
