@@ -88,7 +88,18 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     ]
   }
 
-  async function ready(): Promise<void> {
+  // One look for all that wait for it, and none once it has found nothing. A failed one is forgotten: the database may be
+  // back next time, or the configuration mended.
+  let looking: Promise<void> | undefined
+  function ready(): Promise<void> {
+    looking ??= refuseUnsafe().catch((error: unknown) => {
+      looking = undefined
+      throw error
+    })
+    return looking
+  }
+
+  async function refuseUnsafe(): Promise<void> {
     const findings = await verify()
     for (const { severity, ...finding } of findings) {
       if (severity === 'warning' || onUnsafe === 'report') {

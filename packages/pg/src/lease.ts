@@ -50,7 +50,7 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
     checkOpen()
     check()
     if (session.tainted !== undefined) throw new TenancyError('CONNECTION_LOST', { reason: session.tainted })
-    const query = new ScopedQuery(statement, scope)
+    const query = new ScopedQuery(statement, scope, session)
     waiting += 1
     try {
       return await send(client, query)

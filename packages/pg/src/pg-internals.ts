@@ -8,21 +8,18 @@ import pg from 'pg'
 /** `ReadyForQuery` status: idle, in a transaction, in an aborted transaction (protocol flow, section "ReadyForQuery"). */
 export type TransactionStatus = 'I' | 'T' | 'E'
 
-/** The protocol side of a `pg.Client`: each method writes one message. */
+/** The protocol side of a `pg.Client`. */
 export interface WireConnection extends EventEmitter {
-  readonly stream: { cork(): void; uncork(): void }
-  parse(message: { name: string; text: string }): void
-  bind(message: { statement: string; values: readonly unknown[]; binary?: boolean | undefined }): void
-  describe(message: { type: 'P'; name: '' }): void
-  execute(message: Record<never, never>): void
-  close(message: { type: 'S'; name: string }): void
-  sync(): void
+  readonly stream: { write(messages: Uint8Array): boolean }
   sendCopyFail(reason: string): void
+  sync(): void
 }
 
 /** The message handlers of `pg.Query`, which `pg.Client` calls while the query is active. */
 export interface WireQuery {
   callback: (error: Error | null | undefined, result?: pg.QueryResult) => void
+  /** Set by a client that wants binary results. */
+  binary?: boolean
   handleRowDescription(message: unknown): void
   handleCommandComplete(message: unknown, connection: WireConnection): void
   handleReadyForQuery(connection: WireConnection): void
@@ -30,19 +27,15 @@ export interface WireQuery {
   handleCopyInResponse(connection: WireConnection): void
 }
 
-/** What `pg.Query` is made of. */
+/** What `pg.Query` needs to know of a statement to make its result. */
 export interface WireQueryConfig {
   readonly text: string
-  readonly values?: readonly unknown[] | undefined
-  readonly name?: string | undefined
-  readonly rowMode?: string | undefined
-  readonly types?: pg.CustomTypesConfig | undefined
-  readonly binary?: boolean | undefined
-  readonly queryMode: 'extended'
+  readonly rowMode: string | undefined
+  readonly types: pg.CustomTypesConfig | undefined
 }
 
 /** `pg.Query` as a base class, with its handlers. */
-export const WireQueryBase = pg.Query as unknown as new (config: WireQueryConfig) => WireQuery
+export const WireQueryBase = pg.Query as unknown as new (config: string | WireQueryConfig) => WireQuery
 
 /** How `pg` makes a parameter of a JavaScript value; may throw for what the value's own `toPostgres` throws. */
 export const prepareValue: (value: unknown) => unknown = (

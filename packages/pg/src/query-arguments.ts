@@ -65,6 +65,5 @@ export function readStatement({ config, values }: QueryArguments): Statement {
     types,
     binary,
     queryTimeout,
-    queryMode: 'extended',
   }
 }

@@ -1,16 +1,23 @@
 import type pg from 'pg'
+import { serialize } from 'pg-protocol'
 import { isServerError } from './database-error.ts'
-import { prepareValue, type WireConnection, WireQueryBase, type WireQueryConfig } from './pg-internals.ts'
+import { prepareValue, type WireConnection, WireQueryBase } from './pg-internals.ts'
 import type { ScopeSql } from './scope.ts'
-import { type InFlight, type Session, sessionOfWire } from './session.ts'
+import type { InFlight, Session } from './session.ts'
 import type { StatementKind } from './statement-kind.ts'
 import { type PreparedStatement, unnamed } from './statement-names.ts'
 
 /** A statement as the caller gave it, checked. */
-export interface Statement extends WireQueryConfig {
+export interface Statement {
   readonly kind: Exclude<StatementKind['kind'], 'refused'>
+  readonly text: string
+  readonly values: readonly unknown[] | undefined
+  readonly name: string | undefined
+  readonly rowMode: string | undefined
+  readonly types: pg.CustomTypesConfig | undefined
+  readonly binary: boolean | undefined
   /** Milliseconds after which the client gives up; of `pg`. */
-  readonly queryTimeout?: number | undefined
+  readonly queryTimeout: number | undefined
 }
 
 /** The scope of one tenant, as it goes over the wire. */
@@ -25,9 +32,9 @@ export interface TenantScope {
 type Phase = 'prefix' | 'caller' | 'suffix'
 
 // Messages that are always the same.
-const portal = { type: 'P', name: '' } as const
-const everything = {}
-const none: readonly unknown[] = []
+const describe = serialize.describe({ type: 'P' })
+const execute = serialize.execute()
+const sync = serialize.sync()
 
 /**
  * One statement with the tenant in front of it, in one write and up to one Sync, which makes the two one transaction: if the
@@ -40,98 +47,92 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   readonly query_timeout: number | undefined
   readonly #statement: Statement
   readonly #scope: TenantScope
-  #session: Session | undefined
+  readonly #session: Session
   #phase: Phase = 'caller'
   #error: Error | undefined
-  /** The caller's statement, once it is written. */
+  /** The caller's statement, and the scope's in front of it, once they are written. */
   #caller: PreparedStatement | undefined
-  /** Its columns, as the server describes them. */
+  #prefix: PreparedStatement | undefined
+  /** The caller's columns, as the server described them. */
   #columns: unknown
   /** Statements whose Parse was written and not yet answered. */
-  #parsing: PreparedStatement[] = []
-  /** Whether the scope's own statement was executed in front. */
-  #prefix: PreparedStatement | undefined
+  readonly #parsing: PreparedStatement[] = []
 
-  constructor(statement: Statement, scope: TenantScope) {
-    super({ ...statement, name: undefined })
+  constructor(statement: Statement, scope: TenantScope, session: Session) {
+    const { text, rowMode, types } = statement
+    super(rowMode === undefined && types === undefined ? text : { text, rowMode, types })
     this.query_timeout = statement.queryTimeout
     this.#statement = statement
     this.#scope = scope
+    this.#session = session
   }
 
   /** Writes the messages; called by `pg` when it is this statement's turn. A returned error means that nothing was written. */
   submit(wire: WireConnection): Error | null {
-    const session = sessionOfWire(wire)
-    const { kind, text, name, values, binary } = this.#statement
-    // Values first: making a parameter of one may throw, and then nothing may have been written.
-    let parameters: readonly unknown[]
-    try {
-      parameters = values === undefined ? none : values.map(value => prepareValue(value))
-    } catch (error) {
-      return error instanceof Error ? error : new Error('A query value could not be prepared.', { cause: error })
-    }
-    const caller = this.#prepared(session, name === undefined ? undefined : `query ${name}`, text)
+    const session = this.#session
+    const { text, name, values } = this.#statement
+    const binary = this.#statement.binary ?? this.binary ?? false
+    const caller = this.#prepared(name === undefined ? undefined : `query ${name}`, text)
     if (caller.text !== text) {
       return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
     }
-    this.#session = session
+    let bind: Buffer
+    try {
+      bind = serialize.bind({ statement: caller.wire, values: values as unknown[], binary, valueMapper: prepareValue })
+    } catch (error) {
+      return error instanceof Error ? error : new Error('A query value could not be prepared.', { cause: error })
+    }
+
+    const messages: Buffer[] = session.names.takeDead().map(dead => serialize.close({ type: 'S', name: dead }))
+    if (this.#needsScope()) {
+      this.#phase = 'prefix'
+      this.#prefix = this.#prepared('scope', this.#scope.sql.prefix)
+      this.#parse(messages, this.#prefix)
+      messages.push(this.#bindScope(this.#prefix), execute)
+    }
+    this.#parse(messages, caller)
+    messages.push(bind)
+    // The server refuses a prepared statement whose columns have changed, so they need not be described twice.
+    const described = caller.described && !binary
+    if (!described) messages.push(describe)
+    else if (caller.columns !== undefined) super.handleRowDescription(caller.columns)
+    messages.push(execute)
+    if (this.#statement.kind === 'begin' && session.status === 'I') this.#pushUtilities(messages)
+    messages.push(sync)
+
     this.#caller = caller
     session.inFlight.push(this)
-    wire.stream.cork()
-    try {
-      for (const dead of session.names.takeDead()) wire.close({ type: 'S', name: dead })
-      if (this.#needsScope(session)) {
-        this.#phase = 'prefix'
-        this.#prefix = this.#prepared(session, 'scope', this.#scope.sql.prefix)
-        this.#parse(wire, this.#prefix)
-        wire.bind({ statement: this.#prefix.wire, values: this.#scope.values })
-        wire.execute(everything)
-      }
-      this.#parse(wire, caller)
-      wire.bind({ statement: caller.wire, values: parameters, binary })
-      // The server refuses a prepared statement whose columns have changed, so they need not be described twice.
-      if (caller.described && binary !== true) {
-        if (caller.columns !== undefined) super.handleRowDescription(caller.columns)
-      } else {
-        wire.describe(portal)
-      }
-      wire.execute(everything)
-      if (kind === 'begin' && session.status === 'I') this.#writeUtilities(wire)
-      wire.sync()
-    } catch (error) {
-      // Half of it may be written: the connection is nobody's any more.
-      session.tainted = 'a statement could not be written'
-      throw error
-    } finally {
-      wire.stream.uncork()
-    }
+    wire.stream.write(Buffer.concat(messages))
     return null
   }
 
   /** In an aborted transaction a prefix would fail and take ROLLBACK with it; what touches no data needs none. */
-  #needsScope(session: Session): boolean {
+  #needsScope(): boolean {
     const { kind } = this.#statement
-    if (session.status === 'E') return false
-    return kind === 'ordinary' || (kind === 'commit' && session.status === 'T')
+    const { status } = this.#session
+    if (status === 'E') return false
+    return kind === 'ordinary' || (kind === 'commit' && status === 'T')
   }
 
-  #prepared(session: Session, key: string | undefined, text: string): PreparedStatement {
-    return key === undefined || !this.#scope.named ? unnamed(text) : session.names.take(key, text)
+  #prepared(key: string | undefined, text: string): PreparedStatement {
+    return key === undefined || !this.#scope.named ? unnamed(text) : this.#session.names.take(key, text)
   }
 
-  #parse(wire: WireConnection, statement: PreparedStatement): void {
+  #parse(messages: Buffer[], statement: PreparedStatement): void {
     if (statement.sent) return
     statement.sent = true
     this.#parsing.push(statement)
-    wire.parse({ name: statement.wire, text: statement.text })
+    messages.push(serialize.parse({ name: statement.wire, text: statement.text }))
   }
 
-  #writeUtilities(wire: WireConnection): void {
+  #bindScope(prefix: PreparedStatement): Buffer {
+    return serialize.bind({ statement: prefix.wire, values: [...this.#scope.values] })
+  }
+
+  #pushUtilities(messages: Buffer[]): void {
     for (const text of this.#scope.sql.utilities(this.#scope.values)) {
-      const statement = unnamed(text)
-      this.#parse(wire, statement)
-      wire.bind({ statement: '', values: none })
-      wire.execute(everything)
+      this.#parse(messages, unnamed(text))
+      messages.push(serialize.bind(), execute)
     }
   }
 
@@ -140,7 +141,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   finished(): void {
-    const { names } = this.#session as Session
+    const { names } = this.#session
     // A name whose Parse was not answered may or may not be known to the server: it is never used again.
     for (const statement of this.#parsing) names.forget(statement)
     if (this.#error === undefined) {
@@ -177,7 +178,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   override handleError(error: Error, wire: WireConnection): void {
-    if (isServerError(error) && this.#session?.inFlight.includes(this) === true) this.#error ??= error
+    if (isServerError(error) && this.#session.inFlight.includes(this)) this.#error ??= error
     else super.handleError(error, wire)
   }
 

@@ -1,6 +1,6 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
-import { type TransactionStatus, type WireConnection, wireOf } from './pg-internals.ts'
+import { type TransactionStatus, wireOf } from './pg-internals.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
 
 /** A statement on its way: told of what the connection sees. */
@@ -15,7 +15,6 @@ export interface InFlight {
 
 /** What is known of one server connection, for as long as it lives. */
 export interface Session {
-  readonly wire: WireConnection
   /** The transaction status that the server reported last. */
   status: TransactionStatus
   /** Statements that were written and not yet answered to the end, oldest first. */
@@ -26,7 +25,6 @@ export interface Session {
 }
 
 const sessions = new WeakMap<pg.ClientBase, Session>()
-const byWire = new WeakMap<WireConnection, Session>()
 
 /**
  * The session of a client; made at its first use.
@@ -44,7 +42,6 @@ export function sessionOf(client: pg.ClientBase): Session {
     })
   }
   const session: Session = {
-    wire,
     status: client.getTransactionStatus() ?? 'I',
     inFlight: [],
     names: createStatementNames(),
@@ -65,14 +62,6 @@ export function sessionOf(client: pg.ClientBase): Session {
     session.tainted ??= error.message
   })
   sessions.set(client, session)
-  byWire.set(wire, session)
-  return session
-}
-
-/** The session behind a connection that a statement is submitted to. */
-export function sessionOfWire(wire: WireConnection): Session {
-  const session = byWire.get(wire)
-  if (session === undefined) throw new TenancyError('SCOPE_CLOSED', { what: 'A connection without a session' })
   return session
 }
 

@@ -72,12 +72,12 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
         advice: 'Take one with pool.connect(), and release it at the end.',
       })
     }
-    const query = new ScopedQuery(statement, scope(tenant))
+    const tenantScope = scope(tenant)
     const preparing = prepare()
     if (preparing !== undefined) await preparing
     const place = await places.forStatement()
     try {
-      return await send(place.client, query)
+      return await send(place.client, new ScopedQuery(statement, tenantScope, place.session))
     } catch (error) {
       // The error was made where the socket was read; whoever is looking for it needs the caller's stack.
       if (error instanceof Error) Error.captureStackTrace(error, single)
