@@ -12,7 +12,9 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const current = process.versions.node.split('.').map(Number)
 const wanted = /(\d+)\.(\d+)/.exec(manifest.engines.node).slice(1).map(Number)
 if (current[0] < wanted[0] || (current[0] === wanted[0] && current[1] < wanted[1])) {
-  console.error(`Tenantry needs Node ${manifest.engines.node}; this is ${process.versions.node}. Install a newer Node and run the command again.`)
+  console.error(
+    `Tenantry needs Node ${manifest.engines.node}; this is ${process.versions.node}. Install a newer Node and run the command again.`,
+  )
   process.exit(1)
 }
 

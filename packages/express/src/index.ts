@@ -1,1 +1,2 @@
-export {}
+export { type ProblemHandlerOptions, problemHandler } from './problem-handler.ts'
+export { tenantMiddleware } from './tenant-middleware.ts'

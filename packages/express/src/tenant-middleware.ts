@@ -1,0 +1,39 @@
+import { isTenancyError, nodeRequestView, type Tenancy, type Tenant } from '@tenantry/core'
+import type { RequestHandler } from 'express'
+import { sendProblem } from './send-problem.ts'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The tenant that the request is served for; set by `tenantMiddleware`. */
+      tenant?: Tenant
+    }
+  }
+}
+
+/**
+ * Resolves the tenant of a request, sets `req.tenant` and runs the rest of the request in the tenant's context. A request
+ * that is refused is answered here, with problem details (RFC 9457); a registry that breaks goes on to the error handlers.
+ *
+ * @example
+ * app.use(tenantMiddleware(tenancy), express.json())
+ */
+export function tenantMiddleware(tenancy: Tenancy): RequestHandler {
+  return async (request, response, next) => {
+    let tenant: Tenant
+    try {
+      tenant = await tenancy.resolve(nodeRequestView(request))
+    } catch (error) {
+      // Headers that are sent already leave nothing to answer; Express's own handler then closes the connection.
+      return isTenancyError(error) && !response.headersSent ? sendProblem(response, error) : next(error)
+    }
+    request.tenant = tenant
+    tenancy.run(tenant, () => {
+      // Their events come from the socket, which serves many tenants in turn. Bound where they are emitted, so that every
+      // listener (a body parser's, say, which calls `next`) runs in this context and can still be removed.
+      request.emit = tenancy.bind(request.emit)
+      response.emit = tenancy.bind(response.emit)
+      next()
+    })
+  }
+}
