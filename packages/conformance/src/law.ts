@@ -1,0 +1,27 @@
+import type { Claims } from '@tenantry/core'
+import type { Bench } from './bench.ts'
+
+/** The claim of an isolation that a law proves, or `always` for what every isolation owes. */
+export type LawClaim = keyof Claims | 'always'
+
+/** A law of isolation, as data. */
+export interface Law {
+  /** Unique and stable: canaries, reports and test names refer to it. */
+  readonly name: string
+  readonly claim: LawClaim
+  /** Rejects when the law is broken. Asserts exact codes and values, never "some error". */
+  run(bench: Bench): Promise<void>
+}
+
+/**
+ * Writes a law down.
+ *
+ * @example
+ * law('listing never crosses tenants', 'always', async ({ a, b, note }) => {
+ *   await a.put(note())
+ *   assert.deepEqual(await b.list(), [])
+ * })
+ */
+export function law(name: string, claim: LawClaim, run: (bench: Bench) => Promise<void>): Law {
+  return { name, claim, run }
+}

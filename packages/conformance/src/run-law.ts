@@ -1,0 +1,64 @@
+import { AssertionError } from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import type { Claims } from '@tenantry/core'
+import { makeBench } from './bench.ts'
+import type { Law } from './law.ts'
+import { laws } from './laws/laws.ts'
+import { seeded } from './random.ts'
+import type { Subject } from './subject.ts'
+
+/** How laws are run. There is no option to leave one out: what an isolation need not hold, it does not claim. */
+export interface ConformanceOptions {
+  /** Repeats the choices of an earlier run, which its report or error names. Default random. */
+  readonly seed?: number
+  /** Milliseconds that each law has. Default 30 000. */
+  readonly timeLimit?: number
+  /** More laws, of the application or the adapter. */
+  readonly more?: readonly Law[]
+}
+
+/** {@link ConformanceOptions} with the defaults in. */
+export interface Settings {
+  readonly seed: number
+  readonly timeLimit: number
+  readonly laws: readonly Law[]
+}
+
+/** Fills in the defaults. */
+export function settingsOf({ seed, timeLimit = 30_000, more = [] }: ConformanceOptions): Settings {
+  return { seed: seed ?? randomInt(2 ** 31), timeLimit, laws: [...laws, ...more] }
+}
+
+/** Why a law is not run on an isolation with these claims, or `undefined` when it is. */
+export function skipReason({ claim }: Law, isolation: { name: string; claims: Claims }): string | undefined {
+  if (claim === 'always' || isolation.claims[claim]) return undefined
+  return `${isolation.name} does not claim ${claim}`
+}
+
+/**
+ * Runs one law on a subject, with a bench of its own.
+ *
+ * @throws {Error} when the law is broken: names the law and the seed; the cause is what the law found.
+ */
+export async function runLaw<Handle>(
+  law: Law,
+  subject: Subject<Handle>,
+  { seed, timeLimit }: Pick<Settings, 'seed' | 'timeLimit'>,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new AssertionError({ message: `The law did not end within ${timeLimit} ms.` })),
+      timeLimit,
+    )
+  })
+  const work = async (): Promise<void> => law.run(await makeBench(subject, seeded(seed, law.name), timeLimit))
+  try {
+    await Promise.race([work(), late])
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`Broken: ${law.name} (${subject.isolation.name}, seed ${seed}). ${found}`, { cause })
+  } finally {
+    clearTimeout(timer)
+  }
+}
