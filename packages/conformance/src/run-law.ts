@@ -43,8 +43,9 @@ export function skipReason({ claim }: Law, isolation: { name: string; claims: Cl
 export async function runLaw<Handle>(
   law: Law,
   subject: Subject<Handle>,
-  { seed, timeLimit }: Pick<Settings, 'seed' | 'timeLimit'>,
+  options: Pick<ConformanceOptions, 'seed' | 'timeLimit'> = {},
 ): Promise<void> {
+  const { seed, timeLimit } = settingsOf(options)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
