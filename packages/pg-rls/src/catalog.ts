@@ -1,14 +1,42 @@
 import type pg from 'pg'
+import { functionSql, roleSql, tableSql, unreachableSql, viewSql } from './catalog-sql.ts'
 
 /** The role that the pool connects as, and what it can become. */
 export interface RoleFacts {
   readonly name: string
-  readonly bypass: readonly string[]
-  readonly temporary: boolean
-  readonly creates: readonly string[]
+  /** The role that logged in; another one where the connection has changed its role. */
+  readonly session: string
+  readonly database: string
+  /** Roles without row security that the two are or can become. */
+  readonly bypass: readonly BypassFacts[]
+  /** Through whom it may create temporary tables. */
+  readonly temporary: HolderFacts
+  /** Schemas that it can create objects in, and through whom. */
+  readonly creates: readonly (HolderFacts & { readonly schema: string })[]
+  /** Schemas that were asked for and do not exist. */
+  readonly missing: readonly string[]
 }
 
-/** A table, partitioned table or foreign table that the role can reach. */
+/** Through whom the role holds a privilege. */
+export interface HolderFacts {
+  /** Grantees, quoted: PUBLIC, the role itself, or roles that it can become; without the object's owner. */
+  readonly from: readonly string[]
+  /** The roles, granted to the current one directly, that lead to the owner. */
+  readonly through: readonly string[]
+}
+
+/** A superuser or a role with BYPASSRLS. */
+export interface BypassFacts {
+  readonly name: string
+  readonly superuser: boolean
+  readonly bypassRls: boolean
+  /** Whether the current role, and not only the one that logged in, can become it. */
+  readonly reached: boolean
+  /** The roles, granted to the current one directly, that lead there. */
+  readonly through: readonly string[]
+}
+
+/** A table, partitioned table or foreign table that the role, or a role that it can become, has a privilege on. */
 export interface TableFacts {
   readonly oid: number
   readonly schema: string
@@ -17,23 +45,57 @@ export interface TableFacts {
   readonly owner: string
   /** Whether the role is, or can become, the owner. */
   readonly owned: boolean
+  /** The roles, granted to the current one directly, that lead to the owner. */
+  readonly ownedThrough: readonly string[]
+  /** The owner of the database or of the schema, if the role can become neither. */
+  readonly otherOwner: string | null
   readonly rowSecurity: boolean
   readonly forced: boolean
   /** The tenant column's type; null where there is none. */
   readonly columnType: string | null
   readonly notNull: boolean
-  readonly hasDefault: boolean
   readonly indexed: boolean
-  readonly truncate: boolean
+  /** Through which grantees the role has anything here, quoted. */
+  readonly grantees: readonly string[]
+  /** Through which grantees, other than the owner, it may TRUNCATE. */
+  readonly truncate: readonly string[]
+  /** Whether the role itself may delete a tenant's rows. */
   readonly deletes: boolean
-  readonly dangerous: readonly string[]
+  /** Whether its rows are also rows of another table with a tenant column: a partition, or an inheritance child. */
+  readonly child: boolean
+  readonly dangerous: readonly { readonly privilege: string; readonly from: readonly string[] }[]
   /** Unique indexes without the tenant column. */
-  readonly uniqueWithout: readonly string[]
+  readonly uniqueWithout: readonly UniqueFacts[]
   readonly policies: readonly PolicyFacts[]
-  /** Foreign keys to tables with a tenant column that leave the column out. */
-  readonly looseReferences: readonly string[]
+  /** Foreign keys to tables with a tenant column that do not pair the two columns. */
+  readonly looseReferences: readonly ReferenceFacts[]
   /** Tables that rows of this one refer to. */
   readonly references: readonly number[]
+}
+
+/** A unique index, or the constraint that it serves. */
+export interface UniqueFacts {
+  readonly oid: number
+  readonly name: string
+  readonly constraint: boolean
+  /** As SQL, with the key columns in the first parentheses. */
+  readonly definition: string
+}
+
+/** A foreign key between two tables with a tenant column. */
+export interface ReferenceFacts {
+  readonly name: string
+  readonly target: { readonly oid: number; readonly schema: string; readonly name: string }
+  /** The unique index that it leans on. */
+  readonly index: number
+  readonly columns: readonly string[]
+  readonly referenced: readonly string[]
+  /** Whether the other table has a unique key of the tenant and the referenced columns already. */
+  readonly keyed: boolean
+  readonly onDelete: string
+  readonly onUpdate: string
+  readonly deferrable: boolean
+  readonly deferred: boolean
 }
 
 /** A row-security policy that applies to the role. */
@@ -52,13 +114,16 @@ export interface ViewFacts {
   readonly schema: string
   readonly name: string
   readonly materialised: boolean
+  /** Whether it reads as the role: by `security_invoker`, or because the role owns it. */
   readonly invoker: boolean
   readonly owner: string
+  readonly grantees: readonly string[]
 }
 
-/** A SECURITY DEFINER function that the role can call. */
+/** A SECURITY DEFINER function or procedure that the role can call. */
 export interface FunctionFacts {
   readonly signature: string
+  readonly schema: string
   readonly owner: string
   readonly bypass: boolean
   readonly pinned: boolean
@@ -70,91 +135,40 @@ export interface Catalog {
   readonly tables: readonly TableFacts[]
   readonly views: readonly ViewFacts[]
   readonly functions: readonly FunctionFacts[]
+  /** Tables with a tenant column that the role has no privilege on, as `schema.name`. */
+  readonly unreachable: readonly string[]
 }
 
 /** Reads the catalogue as the role of the pool. `schemas` are the ones that hold the application's objects. */
 export async function readCatalog(pool: pg.Pool, schemas: readonly string[], column: string): Promise<Catalog> {
-  const [role, tables, views, functions] = await Promise.all([
-    pool.query<RoleFacts>(roleSql, [schemas]),
-    pool.query<TableFacts>(tableSql, [schemas, column]),
-    pool.query<ViewFacts>(viewSql, [schemas, column]),
-    pool.query<FunctionFacts>(functionSql, [schemas]),
-  ])
-  return { role: role.rows[0] as RoleFacts, tables: tables.rows, views: views.rows, functions: functions.rows }
+  const client = await pool.connect()
+  function ignore(): void {
+    // Without a listener a lost connection would end the process; the statement on its way fails in any case.
+  }
+  client.on('error', ignore)
+  let clean = false
+  try {
+    // One snapshot for all. Names are printed qualified unless they are on the search path, and nothing may shadow the
+    // catalogue: temporary objects come first unless pg_temp is named (R26).
+    await client.query(
+      'begin transaction isolation level repeatable read read only; set local search_path = pg_catalog, pg_temp',
+    )
+    const role = await client.query<RoleFacts>(roleSql, [schemas])
+    const tables = await client.query<TableFacts>(tableSql, [schemas, column])
+    const views = await client.query<ViewFacts>(viewSql, [schemas, column])
+    const functions = await client.query<FunctionFacts>(functionSql, [schemas])
+    const unreachable = await client.query<{ name: string }>(unreachableSql, [schemas, column])
+    await client.query('commit')
+    clean = true
+    return {
+      role: role.rows[0] as RoleFacts,
+      tables: tables.rows,
+      views: views.rows,
+      functions: functions.rows,
+      unreachable: unreachable.rows.map(({ name }) => name),
+    }
+  } finally {
+    client.off('error', ignore)
+    client.release(!clean)
+  }
 }
-
-const roleSql = `
-select current_user::text as name,
-  array(select r.rolname::text from pg_roles r
-         where (r.rolsuper or r.rolbypassrls)
-           and (pg_has_role(current_user, r.oid, 'MEMBER') or pg_has_role(session_user, r.oid, 'MEMBER'))
-         order by (r.rolname = current_user) desc, r.rolname limit 5) as bypass,
-  has_database_privilege(current_database(), 'TEMPORARY') as temporary,
-  array(select n.nspname::text from pg_namespace n
-         where n.nspname = any ($1) and has_schema_privilege(n.oid, 'CREATE') order by 1) as creates`
-
-const tableSql = `
-select c.oid::int8::int as oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
-  pg_get_userbyid(c.relowner)::text as owner,
-  pg_has_role(current_user, c.relowner, 'MEMBER') as owned,
-  c.relrowsecurity as "rowSecurity", c.relforcerowsecurity as forced,
-  format_type(a.atttypid, a.atttypmod) as "columnType",
-  coalesce(a.attnotnull, false) as "notNull", coalesce(a.atthasdef, false) as "hasDefault",
-  exists (select from pg_index i where i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indisvalid) as indexed,
-  has_table_privilege(c.oid, 'TRUNCATE') as truncate,
-  has_table_privilege(c.oid, 'DELETE') as deletes,
-  array(select p from unnest(array['REFERENCES', 'TRIGGER']) p where has_table_privilege(c.oid, p)) as dangerous,
-  array(select i.indexrelid::regclass::text from pg_index i
-         where i.indrelid = c.oid and i.indisunique and a.attnum is not null and not (a.attnum = any (i.indkey::int2[]))
-         order by 1) as "uniqueWithout",
-  coalesce((select json_agg(json_build_object(
-       'name', p.polname, 'permissive', p.polpermissive, 'command', p.polcmd,
-       'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid),
-       'immutable', array(select f.oid::regprocedure::text from pg_depend d join pg_proc f on f.oid = d.refobjid
-                           where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
-                             and f.provolatile = 'i')) order by p.polname)
-     from pg_policy p where p.polrelid = c.oid
-      and (p.polroles = '{0}' or exists (select from unnest(p.polroles) r where pg_has_role(current_user, r, 'USAGE')))),
-    '[]') as policies,
-  array(select k.conname::text from pg_constraint k
-         join pg_attribute ra on ra.attrelid = k.confrelid and ra.attname = $2 and not ra.attisdropped
-         where k.contype = 'f' and k.conrelid = c.oid and a.attnum is not null
-           and not (a.attnum = any (k.conkey) and ra.attnum = any (k.confkey)) order by 1) as "looseReferences",
-  array(select k.confrelid::int8::int from pg_constraint k
-         where k.contype = 'f' and k.conrelid = c.oid and k.confrelid <> c.oid) as references
-from pg_class c
-join pg_namespace n on n.oid = c.relnamespace
-left join pg_attribute a on a.attrelid = c.oid and a.attname = $2 and not a.attisdropped and a.attnum > 0
-where c.relkind in ('r', 'p', 'f') and n.nspname = any ($1) and has_schema_privilege(n.oid, 'USAGE')
-  and (has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE') or has_table_privilege(c.oid, 'DELETE, TRUNCATE'))
-order by 2, 3`
-
-// A view shows what its query reads, however many views lie in between.
-const viewSql = `
-with recursive reads as (
-  select r.ev_class as view, d.refobjid as relation
-    from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
-     and d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
-), reach as (
-  select view, relation from reads
-  union select reach.view, reads.relation from reach join reads on reads.view = reach.relation
-)
-select n.nspname::text as schema, c.relname::text as name, c.relkind = 'm' as materialised,
-  coalesce((select o.option_value::boolean from pg_options_to_table(c.reloptions) o
-             where o.option_name = 'security_invoker'), false) as invoker,
-  pg_get_userbyid(c.relowner)::text as owner
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('v', 'm') and n.nspname = any ($1) and has_schema_privilege(n.oid, 'USAGE')
-  and (has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE') or has_table_privilege(c.oid, 'DELETE'))
-  and exists (select from reach join pg_attribute a on a.attrelid = reach.relation
-               where reach.view = c.oid and a.attname = $2 and not a.attisdropped)
-order by 1, 2`
-
-const functionSql = `
-select f.oid::regprocedure::text as signature, pg_get_userbyid(f.proowner)::text as owner,
-  (r.rolsuper or r.rolbypassrls) as bypass,
-  exists (select from unnest(f.proconfig) s where s like 'search_path=%') as pinned
-from pg_proc f join pg_namespace n on n.oid = f.pronamespace join pg_roles r on r.oid = f.proowner
-where f.prosecdef and n.nspname = any ($1) and has_schema_privilege(n.oid, 'USAGE')
-  and has_function_privilege(f.oid, 'EXECUTE') and f.prorettype <> 'trigger'::regtype
-order by 1`

@@ -55,6 +55,12 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
   const { pool, column = defaultColumn, schemas = ['public'], onUnsafe = 'refuse', logger = consoleLogger } = options
   const setting = checkSetting(options.setting ?? defaultSetting)
   const shared = new Set(options.shared ?? [])
+  if (schemas.length === 0) {
+    throw new TenancyError('INPUT_INVALID', {
+      field: 'schemas',
+      rule: 'must name at least one, or nothing is looked over',
+    })
+  }
   const scoped = scopedPool({
     pool,
     scope: { settings: [setting], values: tenant => [tenant.id] },
@@ -83,7 +89,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     return [
       ...roleChecks(catalog),
       ...tableChecks(catalog, column, shared),
-      ...policyChecks(catalog, setting, shared),
+      ...policyChecks(catalog, { setting, column, shared }),
       ...codeChecks(catalog),
     ]
   }
@@ -122,13 +128,8 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       // Nothing to make: a tenant's rows come with its first insert. The tables are made by migrations, once for all.
     },
     async deprovision(tenant: Tenant) {
-      const { tables } = await look()
-      const owned = tables.filter(table => table.columnType !== null && !shared.has(`${table.schema}.${table.name}`))
-      return eraseRows(
-        scoped.handle(() => tenant),
-        tenant,
-        owned,
-      )
+      const handle = scoped.handle(() => tenant)
+      return eraseRows(handle, tenant, { catalog: await look(), column, shared })
     },
     async health(tenant) {
       const start = performance.now()

@@ -12,6 +12,8 @@ export interface ProtectOptions {
   readonly type?: 'text' | 'uuid'
   /** Default `tenantry.tenant_id`; the same as in `pgRls`. */
   readonly setting?: string
+  /** `false` for a partition, whose columns are its parent's: Postgres refuses to add one even if it exists. Default `true`. */
+  readonly addColumn?: boolean
   /** `false` where the primary key or another index starts with the tenant column already. Default `true`. */
   readonly index?: boolean
   /** Gets SELECT, INSERT, UPDATE and DELETE, and loses TRUNCATE, REFERENCES and TRIGGER. Default: grants are left alone. */
@@ -33,17 +35,15 @@ export const policies = { gate: 'tenantry_gate', tenant: 'tenantry_tenant' } as 
  * for (const statement of protectTable('notes')) await sql.raw(statement).execute(db)
  */
 export function protectTable(table: string, options: ProtectOptions = {}): readonly string[] {
-  const { type = 'text', index = true } = options
+  const { type = 'text', addColumn = true, index = true } = options
   if (type !== 'text' && type !== 'uuid') {
     throw new TenancyError('INPUT_INVALID', { field: 'type', rule: 'must be "text" or "uuid"' })
   }
   const target = quoteQualified(options.schema ?? 'public', table)
   const column = quoteIdentifier(options.column ?? defaultColumn)
   const tenant = tenantExpression(options.setting ?? defaultSetting, type)
-  // A sub-select is evaluated once for a statement, not once for a row.
-  const own = `${column} = (select ${tenant})`
   const statements = [
-    `alter table ${target} add column if not exists ${column} ${type}`,
+    ...(addColumn ? [`alter table ${target} add column if not exists ${column} ${type}`] : []),
     `alter table ${target} alter column ${column} set default ${tenant}`,
     `alter table ${target} alter column ${column} set not null`,
     // After a transaction the setting reads '', which must not match a row.
@@ -51,8 +51,8 @@ export function protectTable(table: string, options: ProtectOptions = {}): reado
     ...(index ? [`create index on ${target} (${column})`] : []),
     `alter table ${target} enable row level security`,
     `alter table ${target} force row level security`,
-    `create policy ${policies.gate} on ${target} as permissive for all to public using (true) with check (true)`,
-    `create policy ${policies.tenant} on ${target} as restrictive for all to public using (${own}) with check (${own})`,
+    gatePolicy(target),
+    tenantPolicy(policies.tenant, target, column, tenant),
   ]
   if (options.runtimeRole !== undefined) {
     const role = quoteIdentifier(options.runtimeRole)
@@ -79,8 +79,24 @@ export function unprotectTable(table: string, options: Pick<ProtectOptions, 'sch
   ]
 }
 
-/** The current tenant's id as SQL; null outside a scope, also where a scope has been on the connection before (R9). */
-export function tenantExpression(setting: string, type: 'text' | 'uuid'): string {
+/** The permissive policy without which nobody would see anything. */
+export function gatePolicy(target: string): string {
+  return `create policy ${policies.gate} on ${target} as permissive for all to public using (true) with check (true)`
+}
+
+/** The restrictive policy that compares a row's tenant with the current one. All but `tenant` are quoted. */
+export function tenantPolicy(name: string, target: string, column: string, tenant: string): string {
+  // A sub-select is evaluated once for a statement, not once for a row.
+  const own = `${column} = (select ${tenant})`
+  return `create policy ${name} on ${target} as restrictive for all to public using (${own}) with check (${own})`
+}
+
+/**
+ * The current tenant's id as SQL; null outside a scope, also where a scope has been on the connection before (R9).
+ *
+ * @param type - of the tenant column.
+ */
+export function tenantExpression(setting: string, type: string): string {
   const value = `nullif(current_setting('${checkSetting(setting)}', true), '')`
-  return type === 'uuid' ? `${value}::uuid` : value
+  return /^(?:text|character)/.test(type) ? value : `${value}::${type}`
 }

@@ -1,5 +1,5 @@
 import type { Finding } from '@tenantry/core'
-import { quoteQualified } from '@tenantry/pg'
+import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
 import type { Catalog } from '../catalog.ts'
 
 /** What is wrong with the views and functions through which the role can reach rows. */
@@ -13,7 +13,7 @@ export function codeChecks({ views, functions, role }: Catalog): Finding[] {
         severity: 'error',
         object: `materialized view ${view.schema}.${view.name}`,
         problem: 'keeps rows of all tenants, and row-level security does not cover it.',
-        fix: `revoke all on ${target} from ${role.name}`,
+        fix: `revoke all on ${target} from ${view.grantees.join(', ') || quoteIdentifier(role.name)}`,
       })
     } else if (!view.invoker) {
       findings.push({
@@ -25,14 +25,14 @@ export function codeChecks({ views, functions, role }: Catalog): Finding[] {
       })
     }
   }
-  for (const { signature, owner, bypass, pinned } of functions) {
+  for (const { signature, schema, owner, bypass, pinned } of functions) {
     if (bypass) {
       findings.push({
         id: 'R5',
         severity: 'error',
         object: `function ${signature}`,
         problem: `runs as ${owner}, for whom no policy holds.`,
-        fix: `alter function ${signature} security invoker`,
+        fix: `alter routine ${signature} security invoker`,
       })
     } else if (!pinned) {
       findings.push({
@@ -40,7 +40,7 @@ export function codeChecks({ views, functions, role }: Catalog): Finding[] {
         severity: 'warning',
         object: `function ${signature}`,
         problem: `runs as ${owner} with the caller's search_path.`,
-        fix: `alter function ${signature} set search_path = pg_catalog, pg_temp`,
+        fix: `alter routine ${signature} set search_path = pg_catalog, ${quoteIdentifier(schema)}, pg_temp`,
       })
     }
   }

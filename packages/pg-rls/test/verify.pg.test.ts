@@ -1,0 +1,513 @@
+import { randomBytes } from 'node:crypto'
+import type { Finding } from '@tenantry/core'
+import { quoteIdentifier } from '@tenantry/pg'
+import type { FreshDatabase } from '@tenantry/servers'
+import { describePostgres, type PostgresForTests } from '@tenantry/servers/vitest'
+import pg from 'pg'
+import { expect, it } from 'vitest'
+import { type PgRlsOptions, pgRls } from '../src/index.ts'
+import { protectTable } from '../src/protect-table.ts'
+import { execute, recorder } from './support.ts'
+
+/** A clean database, and a runtime role of its own whose name needs quotes. */
+interface Bench {
+  readonly database: FreshDatabase
+  /** The runtime role, quoted. */
+  readonly role: string
+  readonly roleName: string
+  /** Makes a role that goes with the bench; gives its quoted name. */
+  makeRole(attributes?: string): Promise<string>
+  verify(options?: Partial<PgRlsOptions>): Promise<readonly Finding[]>
+  /** Statements that were sent by the last `verify`. */
+  sent(): number
+}
+
+async function onBench(server: PostgresForTests, test: (bench: Bench) => Promise<void>): Promise<void> {
+  const database = await server.freshDatabase()
+  const roles: string[] = []
+  let statements = 0
+  const roleName = `App "${randomBytes(4).toString('hex')}"`
+  async function makeRole(attributes = '', name = `Role ${randomBytes(4).toString('hex')}`): Promise<string> {
+    await execute(database.adminUrl, `create role ${quoteIdentifier(name)} ${attributes}`)
+    roles.push(quoteIdentifier(name))
+    return quoteIdentifier(name)
+  }
+  const role = await makeRole(`login password 'secret'`, roleName)
+  const url = new URL(database.runtimeUrl)
+  url.username = encodeURIComponent(roleName)
+  url.password = 'secret'
+  try {
+    await execute(
+      database.adminUrl,
+      `grant connect on database ${quoteIdentifier(database.name)} to ${role}`,
+      `grant usage on schema public to ${role}`,
+    )
+    await execute(
+      database.ownerUrl,
+      'create table notes (id bigint generated always as identity, body text)',
+      ...protectTable('notes', { runtimeRole: roleName, index: false }),
+      'alter table notes add primary key (tenant_id, id)',
+      'create table plans (id int primary key)',
+      `grant select on plans to ${role}`,
+    )
+    await test({
+      database,
+      role,
+      roleName,
+      makeRole: attributes => makeRole(attributes),
+      async verify(options) {
+        const pool = new pg.Pool({ connectionString: url.href, max: 1 })
+        statements = 0
+        pool.on('connect', client => {
+          const send = client.query.bind(client) as (...args: unknown[]) => unknown
+          Object.assign(client, {
+            query: (...args: unknown[]) => {
+              statements += 1
+              return send(...args)
+            },
+          })
+        })
+        try {
+          return await pgRls({ pool, shared: ['public.plans'], logger: recorder(), ...options }).verify()
+        } finally {
+          await pool.end()
+        }
+      },
+      sent: () => statements,
+    })
+  } finally {
+    await database.drop()
+    for (const name of roles.reverse())
+      await execute(database.adminUrl.replace(`/${database.name}`, '/postgres'), `drop role ${name}`)
+  }
+}
+
+interface Trap {
+  readonly trap: string
+  /** Run as the owner, or as the superuser. */
+  readonly owner?: (bench: Bench) => readonly string[] | Promise<readonly string[]>
+  readonly admin?: (bench: Bench) => readonly string[] | Promise<readonly string[]>
+  /** `severity id object`, all of them; `ROLE` stands for the runtime role's name. */
+  readonly finds: readonly string[]
+  readonly problem?: RegExp
+  readonly options?: Partial<PgRlsOptions>
+}
+
+const value = `nullif(current_setting('tenantry.tenant_id', true), '')`
+const notes = 'table public.notes'
+function tenantPolicy(using: string, kind = 'restrictive'): string[] {
+  return ['drop policy tenantry_tenant on notes', `create policy tenantry_tenant on notes as ${kind} using (${using})`]
+}
+const child = (runtimeRole: string, ...more: string[]): string[] => [
+  'create table parts (id bigint, note_id bigint, body text)',
+  ...protectTable('parts', { index: false, runtimeRole }),
+  'alter table parts add primary key (tenant_id, id)',
+  ...more,
+]
+
+const traps: readonly Trap[] = [
+  { trap: 'R1 no FORCE', owner: () => ['alter table notes no force row level security'], finds: [`error R1 ${notes}`] },
+  {
+    trap: 'R1 the runtime role is the owner',
+    admin: b => [`alter table notes owner to ${b.role}`],
+    finds: [`error R1 ${notes}`],
+  },
+  {
+    trap: 'R1 the runtime role owns it without any privilege',
+    admin: b => [`alter table notes owner to ${b.role}`, `revoke all on notes from ${b.role}`],
+    finds: [`error R1 ${notes}`],
+  },
+  {
+    trap: 'R1 the runtime role can become the owner',
+    admin: b => [`grant ${b.database.ownerRole} to ${b.role}`],
+    finds: ['error R26 role ROLE', 'warning R38 schema public', `error R1 ${notes}`],
+  },
+  { trap: 'R2 BYPASSRLS', admin: b => [`alter role ${b.role} bypassrls`], finds: ['error R2 role ROLE'] },
+  { trap: 'R2 superuser', admin: b => [`alter role ${b.role} superuser`], finds: ['error R2 role ROLE'] },
+  {
+    trap: 'R2 member of a member of a role with BYPASSRLS',
+    admin: async b => {
+      const [boss, middle] = [await b.makeRole('bypassrls'), await b.makeRole()]
+      return [`grant ${boss} to ${middle}`, `grant ${middle} to ${b.role}`]
+    },
+    finds: ['error R2 role ROLE'],
+  },
+  {
+    trap: 'R2 member without inheritance, by SET ROLE only',
+    admin: async b => [`alter role ${b.role} noinherit`, `grant ${await b.makeRole('bypassrls')} to ${b.role}`],
+    finds: ['error R2 role ROLE'],
+  },
+  {
+    trap: 'R3 view of another owner',
+    owner: b => ['create view "My View" as select * from notes', `grant select on "My View" to ${b.role}`],
+    finds: ['error R3 view public.My View'],
+  },
+  {
+    trap: 'R3 view over a view, by a grant on one column',
+    owner: b => [
+      'create view deep as select * from notes',
+      'create view top as select * from deep',
+      `grant select (body) on top to ${b.role}`,
+    ],
+    finds: ['error R3 view public.top'],
+  },
+  {
+    trap: 'R4 materialised view, granted to PUBLIC',
+    owner: () => ['create materialized view "All" as select * from notes', 'grant select on "All" to public'],
+    finds: ['error R4 materialized view public.All'],
+  },
+  {
+    trap: 'R5 SECURITY DEFINER function of a superuser',
+    admin: () => [
+      'create type "Kind" as enum (\'x\')',
+      `create function "Every one"("Kind", text) returns bigint language sql security definer set search_path = pg_catalog, pg_temp
+       as 'select count(*) from public.notes'`,
+    ],
+    finds: ['error R5 function public."Every one"(public."Kind",text)'],
+  },
+  {
+    trap: 'R5 SECURITY DEFINER procedure of a superuser',
+    admin: () => [`create procedure purge() language sql security definer as 'delete from public.notes'`],
+    finds: ['error R5 function public.purge()'],
+  },
+  {
+    trap: 'R5 SECURITY DEFINER function without a search_path',
+    owner: () => [
+      `create function mine() returns bigint language sql security definer as 'select count(*) from public.notes'`,
+    ],
+    finds: ['warning R5 function public.mine()'],
+  },
+  {
+    trap: 'R6 row security off',
+    owner: () => ['alter table notes disable row level security'],
+    finds: [`error R6 ${notes}`],
+  },
+  {
+    trap: 'R6 no tenant column',
+    owner: b => ['create table "Log s" (id int)', `grant select on "Log s" to ${b.role}`],
+    finds: ['error R6 table public.Log s'],
+  },
+  {
+    trap: 'R6 reachable by a grant on one column to PUBLIC',
+    owner: () => ['create table logs (id int)', 'grant select (id) on logs to public'],
+    finds: ['error R6 table public.logs'],
+  },
+  {
+    trap: 'R6 a dropped tenant column is none',
+    owner: () => [
+      'create table logs (tenant_id text, id int)',
+      'alter table logs drop column tenant_id',
+      'grant select on logs to public',
+    ],
+    finds: ['error R6 table public.logs'],
+  },
+  { trap: 'R6 no tenant policy', owner: () => ['drop policy tenantry_tenant on notes'], finds: [`error R6 ${notes}`] },
+  {
+    trap: 'R6 the tenant policy is for another role',
+    owner: b => [
+      'drop policy tenantry_tenant on notes',
+      `create policy tenantry_tenant on notes as restrictive to ${b.database.ownerRole} using (tenant_id = (select ${value}))`,
+    ],
+    finds: [`error R6 ${notes}`],
+  },
+  {
+    trap: 'R6 the tenant policy is for one command',
+    owner: () => [
+      'drop policy tenantry_tenant on notes',
+      `create policy tenantry_tenant on notes as restrictive for select using (tenant_id = (select ${value}))`,
+    ],
+    finds: [`error R6 ${notes}`],
+  },
+  {
+    trap: 'R6 the tenant policy has a way round',
+    owner: () => tenantPolicy(`tenant_id = (select ${value}) or body = 'public'`),
+    finds: [`error R6 ${notes}`],
+    problem: /more than rows/,
+  },
+  {
+    trap: 'R6 the tenant policy compares another column',
+    owner: () => tenantPolicy(`body = (select ${value})`),
+    finds: [`error R6 ${notes}`],
+    problem: /more than rows/,
+  },
+  {
+    trap: 'R6 the tenant policy compares a part of the id',
+    owner: () => tenantPolicy(`tenant_id = (select ${value}::varchar(3))`),
+    finds: [`error R6 ${notes}`],
+    problem: /more than rows/,
+  },
+  {
+    trap: 'R6 a schema that does not exist',
+    finds: ['error R6 schema Pubic'],
+    options: { schemas: ['public', 'Pubic'] },
+  },
+  {
+    trap: 'R7 a weaker WITH CHECK',
+    owner: () => [
+      'drop policy tenantry_tenant on notes',
+      `create policy tenantry_tenant on notes as restrictive using (tenant_id = (select ${value})) with check (true)`,
+    ],
+    finds: [`error R7 ${notes}`],
+  },
+  {
+    trap: 'R8 a permissive tenant policy only',
+    owner: () => tenantPolicy(`tenant_id = (select ${value})`, 'permissive'),
+    finds: [`error R8 ${notes}`],
+  },
+  {
+    trap: 'R8 no permissive policy',
+    owner: () => ['drop policy tenantry_gate on notes'],
+    finds: [`warning R8 ${notes}`],
+  },
+  {
+    trap: 'R9 the tenant column can be null',
+    owner: () => [
+      'alter table notes drop constraint notes_pkey',
+      'alter table notes alter tenant_id drop not null',
+      'create index on notes (tenant_id)',
+    ],
+    finds: [`error R9 ${notes}`],
+  },
+  {
+    trap: 'R9 the setting without nullif',
+    owner: () => tenantPolicy(`tenant_id = current_setting('tenantry.tenant_id', true)`),
+    finds: [`error R9 ${notes}`],
+  },
+  {
+    trap: 'R10 another setting',
+    owner: () => tenantPolicy(`tenant_id = (select nullif(current_setting('tenantry.tennant_id', true), ''))`),
+    finds: [`error R10 ${notes}`],
+  },
+  {
+    trap: 'R14 an IMMUTABLE function in a policy',
+    owner: () => [
+      `create function "Who"() returns text immutable language sql as $$ select ${value} $$`,
+      'create policy more on notes as restrictive using (tenant_id = "Who"())',
+    ],
+    finds: [`error R14 ${notes}`],
+  },
+  {
+    trap: 'R19 R20 a foreign key without the tenant, and the key that it leans on',
+    owner: b => [
+      'alter table notes add constraint "Notes Id" unique (id)',
+      ...child(
+        b.roleName,
+        'alter table parts add constraint "Note" foreign key (note_id) references notes (id) on delete set null deferrable',
+      ),
+    ],
+    finds: [`warning R20 ${notes}`, 'warning R19 table public.parts'],
+  },
+  {
+    trap: 'R19 a foreign key whose tenant stands in another place',
+    owner: b =>
+      child(
+        b.roleName,
+        'alter table parts add column other text',
+        'alter table parts add constraint note foreign key (other, note_id) references notes (tenant_id, id) on delete cascade',
+      ),
+    finds: ['warning R19 table public.parts'],
+  },
+  {
+    trap: 'R20 a primary key without the tenant',
+    owner: () => [
+      'alter table notes drop constraint notes_pkey',
+      'alter table notes add primary key (id)',
+      'create index on notes (tenant_id)',
+    ],
+    finds: [`warning R20 ${notes}`],
+  },
+  {
+    trap: 'R20 the tenant is only included in a unique index',
+    owner: () => ['create unique index "By body" on notes (body) include (tenant_id) where id > 0'],
+    finds: [`warning R20 ${notes}`],
+  },
+  {
+    trap: 'R20 a unique index over an expression',
+    owner: () => ['create unique index on notes (lower(body) desc)'],
+    finds: [`warning R20 ${notes}`],
+  },
+  { trap: 'R23 TRUNCATE granted', owner: b => [`grant truncate on notes to ${b.role}`], finds: [`error R23 ${notes}`] },
+  {
+    trap: 'R23 TRUNCATE of a shared table',
+    owner: () => ['grant truncate on plans to public'],
+    finds: ['error R23 table public.plans'],
+  },
+  {
+    trap: 'R23 TRUNCATE through a role without inheritance',
+    admin: async b => {
+      const helper = await b.makeRole()
+      return [`alter role ${b.role} noinherit`, `grant truncate on notes to ${helper}`, `grant ${helper} to ${b.role}`]
+    },
+    finds: [`error R23 ${notes}`],
+  },
+  {
+    trap: 'R23 REFERENCES and TRIGGER granted',
+    owner: b => [`grant references, trigger on notes to ${b.role}`],
+    finds: [`warning R23 ${notes}`, `warning R23 ${notes}`],
+  },
+  {
+    trap: 'R23 REFERENCES granted on one column',
+    owner: b => [`grant references (id) on notes to ${b.role}`],
+    finds: [`warning R23 ${notes}`],
+  },
+  {
+    trap: 'R26 temporary tables',
+    owner: b => [`grant temporary on database ${quoteIdentifier(b.database.name)} to public, ${b.role}`],
+    finds: ['error R26 role ROLE'],
+  },
+  {
+    trap: 'R38 CREATE on the schema',
+    owner: () => ['grant create on schema public to public'],
+    finds: ['warning R38 schema public'],
+  },
+  {
+    trap: 'R42 a foreign table',
+    admin: b => [
+      'create foreign data wrapper nowhere',
+      'create server nowhere foreign data wrapper nowhere',
+      'create foreign table far (tenant_id text) server nowhere',
+      `grant select on far to ${b.role}`,
+    ],
+    finds: ['error R42 table public.far'],
+  },
+  {
+    trap: 'R44 no index but a partial and an invalid one',
+    owner: () => ['alter table notes drop constraint notes_pkey', `create index on notes (tenant_id) where body <> ''`],
+    finds: [`warning R44 ${notes}`],
+  },
+  {
+    trap: 'R32 a partition with a grant of its own',
+    owner: b => [
+      'create table days (day int, body text) partition by range (day)',
+      ...protectTable('days', { runtimeRole: b.roleName }),
+      'create table days_1 partition of days for values from (1) to (2)',
+      'create table days_2 partition of days for values from (2) to (3)',
+      `grant select on days_1 to ${b.role}`,
+    ],
+    finds: [
+      'error R6 table public.days_1',
+      'error R1 table public.days_1',
+      'error R6 table public.days_1',
+      'warning R8 table public.days_1',
+    ],
+  },
+]
+
+describePostgres('verify', server => {
+  it.each(traps)('$trap', async ({ owner, admin, finds, problem, options }) => {
+    await onBench(server, async bench => {
+      const { database, roleName, verify } = bench
+      expect(await verify()).toEqual([])
+      if (owner !== undefined) await execute(database.ownerUrl, ...(await owner(bench)))
+      if (admin !== undefined) await execute(database.adminUrl, ...(await admin(bench)))
+
+      const found = await verify(options)
+
+      expect(found.map(({ severity, id, object }) => `${severity} ${id} ${object.replace(roleName, 'ROLE')}`)).toEqual(
+        finds,
+      )
+      if (problem !== undefined) expect(found[0]?.problem).toMatch(problem)
+      for (const { fix } of found) await execute(database.adminUrl, fix)
+      expect(await verify(options)).toEqual([])
+    })
+  })
+
+  it('says nothing of a clean database, whatever else there is', async () => {
+    await onBench(server, async ({ database, role, roleName, verify, makeRole }) => {
+      const other = await makeRole()
+      await execute(
+        database.ownerUrl,
+        'create table hidden (id int)',
+        `create table theirs (id int)`,
+        `grant all on theirs to ${other}`,
+        'create schema other',
+        `grant usage on schema other to ${role}`,
+        'create table other.logs (id int)',
+        `grant all on other.logs to ${role}`,
+        'create schema closed',
+        'create table closed.logs (tenant_id text)',
+        'grant all on closed.logs to public',
+        'create view safe with (security_invoker) as select * from notes',
+        'create view about_plans as select * from plans',
+        `grant select on safe, about_plans to ${role}`,
+        'create table days (day int) partition by range (day)',
+        ...protectTable('days', { runtimeRole: roleName }),
+        'create table days_1 partition of days for values from (1) to (2)',
+        'create table "Wide Table" (id int)',
+        ...protectTable('Wide Table', { type: 'uuid', runtimeRole: roleName }),
+        'create unique index on "Wide Table" (id, tenant_id) include (tenant_id)',
+        `create function plain() returns int language sql as 'select 1'`,
+        `create function touch() returns trigger language plpgsql security definer as 'begin return new; end'`,
+        'create table codes (id int, tenant_id varchar(64))',
+        ...protectTable('codes', { runtimeRole: roleName }),
+        `create policy more on notes as permissive using (true)`,
+        `create policy less on notes as restrictive using (body is distinct from current_setting('app.other', true))`,
+      )
+      await execute(
+        database.adminUrl,
+        'create view own as select * from notes',
+        `alter view own owner to ${role}`,
+        'create temporary table notes_too (id int)',
+      )
+      expect(await verify({ schemas: ['public', 'closed'] })).toEqual([])
+    })
+  })
+
+  it.each([
+    `tenant_id = ${value}`,
+    `${value} = tenant_id`,
+    `tenant_id = (select nullif(current_setting('tenantry.tenant_id'), ''))`,
+    `tenant_id = (select ${value}) and body <> ''`,
+    `(body <> '' or body is null) and tenant_id = (select ${value})`,
+  ])('takes a policy written by hand: %s', async using => {
+    await onBench(server, async ({ database, verify }) => {
+      await execute(database.ownerUrl, ...tenantPolicy(using))
+      expect(await verify()).toEqual([])
+    })
+  })
+
+  it('uuid and bigint columns, custom names: fixes keep the type, the setting and the column', async () => {
+    await onBench(server, async ({ database, roleName, verify }) => {
+      const options = { column: 'Org "Id"', setting: 'app.org', schemas: ['Sales "1"'] }
+      const table = '"Sales ""1"""."Deals"'
+      await execute(
+        database.ownerUrl,
+        'create schema "Sales ""1"""',
+        `grant usage on schema "Sales ""1""" to ${quoteIdentifier(roleName)}`,
+        `create table ${table} (id int, "Org ""Id""" bigint)`,
+        `create table "Sales ""1"""."People" (id int)`,
+        ...protectTable('People', { ...options, schema: 'Sales "1"', type: 'uuid', runtimeRole: roleName }),
+        `alter table ${table} enable row level security`,
+        `alter table ${table} force row level security`,
+        `grant select on ${table} to ${quoteIdentifier(roleName)}`,
+        'drop policy tenantry_tenant on "Sales ""1"""."People"',
+      )
+      const found = await verify(options)
+      expect(found.map(({ id, object }) => `${id} ${object}`)).toEqual([
+        'R9 table Sales "1".Deals',
+        'R44 table Sales "1".Deals',
+        'R6 table Sales "1".Deals',
+        'R8 table Sales "1".Deals',
+        'R6 table Sales "1".People',
+      ])
+      for (const { fix } of found) await execute(database.adminUrl, fix)
+      expect(await verify(options)).toEqual([])
+    })
+  })
+
+  it('reads 500 tables with as many statements as one', async () => {
+    await onBench(server, async ({ database, roleName, verify, sent }) => {
+      expect(await verify()).toEqual([])
+      const few = sent()
+      const statements = Array.from({ length: 500 }, (_, at) => [
+        `create table t${at} (id int)`,
+        ...protectTable(`t${at}`, { runtimeRole: roleName }),
+      ])
+      await execute(database.ownerUrl, statements.flat().join('; '))
+      const start = performance.now()
+      expect(await verify()).toEqual([])
+      process.stdout.write(`verify of 500 tables: ${Math.round(performance.now() - start)} ms\n`)
+      expect(sent()).toBe(few)
+    })
+  })
+})
