@@ -25,7 +25,7 @@ if (script === undefined || manifest.scripts[script] === undefined) {
 }
 
 const windows = process.platform === 'win32'
-const quiet = script !== 'check'
+const quiet = script !== 'gates'
 
 /** Runs the pinned pnpm through npm, so that nothing but Node and npm is needed. */
 function pnpm(args, stdio) {

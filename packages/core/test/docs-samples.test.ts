@@ -60,7 +60,9 @@ function compile(): ts.Program {
       const from = (place: string) =>
         ts.resolveModuleName(literal.text, place, compilerOptions, host, cache, redirected, mode)
       const own = from(file)
-      return own.resolvedModule === undefined && texts.has(file) ? from(application) : own
+      if (own.resolvedModule !== undefined || !texts.has(file)) return own
+      // A file that a sample speaks of stands in the package's fixtures, where it is run.
+      return from(literal.text.startsWith('.') ? join(dirname(file), 'test/fixtures/sample.ts') : application)
     })
   return ts.createProgram([...texts.keys()], options, host)
 }

@@ -1,0 +1,1 @@
+export { type TenantPluginOptions, tenantPlugin } from './tenant-plugin.ts'
