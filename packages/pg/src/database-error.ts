@@ -6,9 +6,11 @@ export function isServerError(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError
 }
 
-// SQLSTATEs with which the server ends a connection: class 08, admin_shutdown, crash_shutdown, cannot_connect_now,
-// idle_session_timeout, idle_in_transaction_session_timeout (errcodes, appendix A).
-const ended = /^(?:08...|57P0[1235]|25P03)$/
+// SQLSTATEs with which the server ends a connection: admin_shutdown, crash_shutdown, cannot_connect_now,
+// idle_session_timeout, idle_in_transaction_session_timeout (errcodes, appendix A). Class 08 only when it is fatal: 08P01 is
+// also what a statement with too few values gets. The severity may be translated, so it is not asked of the others.
+const ended = /^(?:57P0[1235]|25P03)$/
+const exception = /^08...$/
 const network = /^E(?:CONNREFUSED|CONNRESET|CONNABORTED|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOTFOUND|AI_AGAIN)$/
 // Errors of `pg` and `pg-pool` carry no code, only these words.
 const dropped =
@@ -27,8 +29,12 @@ export function connectError(error: unknown): unknown {
 export function statementError(error: unknown): unknown {
   if (isTenancyError(error) || !(error instanceof Error)) return error
   const code = codeOf(error)
-  const lost = isServerError(error) ? ended.test(code ?? '') : network.test(code ?? '') || dropped.test(error.message)
+  const lost = isServerError(error) ? isEnd(error) : network.test(code ?? '') || dropped.test(error.message)
   return lost ? new TenancyError('CONNECTION_LOST', { reason: reasonOf(error) }, { cause: error }) : error
+}
+
+function isEnd({ code = '', severity }: pg.DatabaseError): boolean {
+  return ended.test(code) || (exception.test(code) && severity === 'FATAL')
 }
 
 function codeOf(error: Error): string | undefined {

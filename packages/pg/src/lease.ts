@@ -4,9 +4,11 @@ import { TenancyError } from '@tenantry/core'
 import pg from 'pg'
 import { callBack } from './call-back.ts'
 import { statementError } from './database-error.ts'
+import { WireQueryBase } from './pg-internals.ts'
 import type { Place } from './places.ts'
 import { isSubmittable, readArguments, readStatement } from './query-arguments.ts'
 import { ScopedQuery, type Statement, send, type TenantScope } from './scoped-query.ts'
+import { statementKind } from './statement-kind.ts'
 
 /** A connection leased to a tenant: the part of `pg.PoolClient` that ORMs use. Dead after `release()`. */
 export interface TenantClient
@@ -32,6 +34,20 @@ const handlers = [
   ...['handleRowDescription', 'handleDataRow', 'handlePortalSuspended', 'handleCommandComplete', 'handleReadyForQuery'],
   ...['handleError', 'handleEmptyQuery', 'handleCopyInResponse', 'handleCopyData', 'emit'],
 ]
+
+// What a caller calls on one, with callbacks.
+const methods = ['read', 'close']
+
+const nothing: Statement = {
+  kind: 'ordinary',
+  text: '',
+  values: undefined,
+  name: undefined,
+  rowMode: undefined,
+  types: undefined,
+  binary: undefined,
+  queryTimeout: undefined,
+}
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -68,6 +84,8 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
   function submit(query: pg.Submittable): pg.Submittable {
     checkOpen()
     check()
+    checkSubmittable(query)
+    if (session.tainted !== undefined) throw new TenancyError('CONNECTION_LOST', { reason: session.tainted })
     if (session.status !== 'T' || waiting > 0) {
       throw new TenancyError('STATEMENT_REFUSED', {
         statement: 'A cursor, stream or COPY',
@@ -76,12 +94,13 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
       })
     }
     // It keeps the connection and could go on using it after the release.
-    session.tainted = 'it carried a cursor, a stream or COPY'
-    const target = query as unknown as Record<string, AnyFunction | undefined>
-    for (const name of handlers) {
-      const handler = target[name]
-      if (typeof handler === 'function') target[name] = AsyncResource.bind(handler, name, query) as AnyFunction
-    }
+    session.disposable = true
+    bindToContext(query)
+    // The transaction has the tenant since BEGIN, unless it was chained to another one, or a statement has called set_config.
+    // Should this fail, the transaction is aborted, and with it the query that follows.
+    send(client, new ScopedQuery(nothing, scope, session)).catch(error => {
+      session.tainted ??= messageOf(error)
+    })
     return client.query(query)
   }
 
@@ -94,7 +113,8 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
   function listen(method: 'on' | 'once') {
     return function add(this: TenantClient, event: string, listener: AnyFunction): TenantClient {
       checkOpen()
-      const bound = AsyncResource.bind(listener) as AnyFunction
+      // `this` of a listener is its emitter, which would be the client.
+      const bound = AsyncResource.bind(listener, event, lease) as AnyFunction
       listeners.push({ event, listener, bound })
       const emitter: EventEmitter = client
       emitter[method](event, bound)
@@ -135,4 +155,46 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** What such a query would do to the transaction is refused as it is for a statement, as far as its text is known. */
+function checkSubmittable(query: pg.Submittable): void {
+  // It would send its text by the simple protocol, in which several statements stand in one text, COMMIT among them.
+  if (query instanceof WireQueryBase) {
+    throw new TenancyError('STATEMENT_REFUSED', {
+      statement: 'A pg.Query object',
+      reason: 'its text may hold several statements',
+      advice: 'Give the text and its values to query().',
+    })
+  }
+  const { text } = query as { text?: unknown }
+  const kind = statementKind(typeof text === 'string' ? text : '')
+  if (kind.kind === 'ordinary' || (kind.kind === 'refused' && kind.statement === 'COPY')) return
+  const { statement, reason, advice } =
+    kind.kind === 'refused'
+      ? kind
+      : {
+          statement: 'Transaction control in a cursor or stream',
+          reason: 'it would end or change the transaction that carries it',
+          advice: 'Give it to query().',
+        }
+  throw new TenancyError('STATEMENT_REFUSED', { statement, reason, advice })
+}
+
+/** Handlers run in the context of this call, callbacks in that of the call that they were given to. */
+function bindToContext(query: pg.Submittable): void {
+  const target = query as unknown as Record<string, AnyFunction | undefined>
+  for (const name of handlers) {
+    const handler = target[name]
+    if (typeof handler === 'function') target[name] = AsyncResource.bind(handler, name, query) as AnyFunction
+  }
+  for (const name of methods) {
+    const method = target[name]
+    if (typeof method !== 'function') continue
+    target[name] = (...args) =>
+      method.apply(
+        query,
+        args.map(arg => (typeof arg === 'function' ? AsyncResource.bind(arg as AnyFunction) : arg)),
+      )
+  }
 }

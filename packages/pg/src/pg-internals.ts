@@ -42,6 +42,11 @@ export const prepareValue: (value: unknown) => unknown = (
   pg as unknown as { utils: { prepareValue(value: unknown): unknown } }
 ).utils.prepareValue
 
+/** Whether a client waits for nothing: what was given to it is answered. */
+export function isReady(client: pg.ClientBase): boolean {
+  return (client as unknown as { readyForQuery?: boolean }).readyForQuery === true
+}
+
 /** The protocol side of a client. */
 export function wireOf(client: pg.ClientBase): WireConnection | undefined {
   return (client as unknown as { connection?: WireConnection }).connection

@@ -1,5 +1,7 @@
+import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { connectError } from './database-error.ts'
+import { isReady } from './pg-internals.ts'
 import { isClean, type Session, sessionOf } from './session.ts'
 
 /** A connection, for one statement or for as long as a lease lasts. */
@@ -24,16 +26,42 @@ export interface Places {
 /** Places where nothing is shared: each takes a whole connection. */
 export function exclusivePlaces(pool: pg.Pool): Places {
   async function take(): Promise<Place> {
-    for (;;) {
+    // So many times that every connection may be dirty once, but not for ever: a hook may make each new one dirty.
+    for (let attempt = 0; attempt <= pool.options.max; attempt++) {
       const client = await connect(pool)
-      const session = sessionOf(client)
+      const session = sessionOrRelease(client)
+      // A listener of the pool's `connect` event may still be setting it up.
+      if (!isReady(client) && session.tainted === undefined) await drained(client)
       const leave = (): void => client.release(!isClean(session))
       // Somebody else may use the same pg.Pool and give a connection back in the middle of a transaction.
       if (isClean(session)) return { client, session, leave }
       leave()
     }
+    throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'every connection was left in a transaction' })
   }
   return { forStatement: take, forLease: take }
+}
+
+function sessionOrRelease(client: pg.PoolClient): Session {
+  try {
+    return sessionOf(client)
+  } catch (error) {
+    client.release(true)
+    throw error
+  }
+}
+
+/** Waits until a client has nothing more to do, or has ended. */
+function drained(client: pg.PoolClient): Promise<void> {
+  return new Promise(resolve => {
+    function done(): void {
+      client.removeListener('drain', done)
+      client.removeListener('end', done)
+      resolve()
+    }
+    client.on('drain', done)
+    client.on('end', done)
+  })
 }
 
 function connect(pool: pg.Pool): Promise<pg.PoolClient> {

@@ -9,7 +9,7 @@ export type QueryCallback = (error: Error | undefined, result?: pg.QueryResult) 
 /** The arguments of `query`, in whichever of pg's forms they came. */
 export interface QueryArguments {
   readonly config: string | RawConfig
-  readonly values: unknown[] | undefined
+  readonly values: unknown
   readonly callback: QueryCallback | undefined
 }
 
@@ -23,11 +23,14 @@ interface RawConfig extends Partial<pg.QueryArrayConfig> {
 /** Sorts out pg's forms: `(text)`, `(text, values)`, `(config)`, `(config, values)`, each with an optional callback. */
 export function readArguments(args: readonly unknown[]): QueryArguments {
   const [config, values, callback] = args
-  const last = typeof values === 'function' ? values : callback
+  const last = (typeof values === 'function' ? values : callback) ?? (config as RawConfig | undefined)?.callback
+  if (last !== undefined && typeof last !== 'function') {
+    throw new TenancyError('INPUT_INVALID', { field: 'query callback', rule: 'must be a function' })
+  }
   return {
     config: config as string | RawConfig,
-    values: Array.isArray(values) ? values : undefined,
-    callback: (last ?? (config as RawConfig | undefined)?.callback) as QueryCallback | undefined,
+    values: typeof values === 'function' ? undefined : values,
+    callback: last as QueryCallback | undefined,
   }
 }
 
@@ -47,6 +50,13 @@ export function readStatement({ config, values }: QueryArguments): Statement {
   if (typeof text !== 'string') {
     throw new TenancyError('INPUT_INVALID', { field: 'query text', rule: 'must be text, also for a named query' })
   }
+  // The server would read a statement up to the NUL, and we all of it.
+  if (text.includes('\0')) {
+    throw new TenancyError('INPUT_INVALID', { field: 'query text', rule: 'must not hold a NUL character' })
+  }
+  if (name !== undefined && name !== null && typeof name !== 'string') {
+    throw new TenancyError('INPUT_INVALID', { field: 'query name', rule: 'must be text' })
+  }
   const all: unknown = values ?? given.values
   if (all !== undefined && all !== null && !Array.isArray(all)) {
     throw new TenancyError('INPUT_INVALID', { field: 'query values', rule: 'must be an array' })
@@ -60,7 +70,7 @@ export function readStatement({ config, values }: QueryArguments): Statement {
     kind: kind.kind,
     text,
     values: Array.isArray(all) ? all : undefined,
-    name: name === '' ? undefined : name,
+    name: name || undefined,
     rowMode,
     types,
     binary,

@@ -32,7 +32,7 @@ export function scopeSql(settings: readonly string[]): ScopeSql {
   if (settings.length === 0)
     throw new TenancyError('INPUT_INVALID', { field: 'scope.settings', rule: 'must not be empty' })
   const quoted = settings.map(name => name.split('.').map(quoteIdentifier).join('.'))
-  const calls = settings.map((name, at) => `set_config(${pg.escapeLiteral(name)}, $${at + 1}, true) is null`)
+  const calls = settings.map((name, at) => `pg_catalog.set_config(${pg.escapeLiteral(name)}, $${at + 1}, true) is null`)
   return {
     // Every setting must be set, so no call may be skipped: `or` stops at the first one that is true, and none ever is.
     prefix: `select where ${calls.join(' or ')}`,

@@ -45,6 +45,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       problems: ['pipeline: true is not supported; leave it out'],
     })
   }
+  surviveLostConnections(pool)
   const places = exclusivePlaces(pool)
   const sql = scopeSql(scope.settings)
   let state: 'new' | 'ready' | 'closed' = options.ready === undefined ? 'ready' : 'new'
@@ -62,9 +63,11 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
   }
 
   function tenantScope(tenant: Tenant): TenantScope {
-    const values = scope.values(tenant)
-    if (values.length !== scope.settings.length) {
-      throw new TenancyError('INPUT_INVALID', { field: 'scope.values', rule: 'must give one value for each setting' })
+    // A copy: the statement may wait for a connection, while the scope gives the same array to somebody else.
+    const values = [...scope.values(tenant)]
+    if (values.length !== scope.settings.length || !values.every(isSettingValue)) {
+      const rule = 'must give one value for each setting, a text that is not empty and holds no NUL'
+      throw new TenancyError('INPUT_INVALID', { field: 'scope.values', rule })
     }
     return { sql, values, named: namedStatements }
   }
@@ -75,4 +78,18 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       state = 'closed'
     },
   }
+}
+
+/** An empty setting means "no tenant", and `set_config` takes NULL for "the default". */
+function isSettingValue(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && !value.includes('\0')
+}
+
+const surviving = new WeakSet<pg.Pool>()
+
+/** A lost idle connection is an `error` event of the pool, which ends the process when nobody listens. The pool drops it. */
+function surviveLostConnections(pool: pg.Pool): void {
+  if (surviving.has(pool)) return
+  surviving.add(pool)
+  pool.on('error', () => undefined)
 }

@@ -1,3 +1,4 @@
+import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { serialize } from 'pg-protocol'
 import { isServerError } from './database-error.ts'
@@ -48,6 +49,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   readonly #statement: Statement
   readonly #scope: TenantScope
   readonly #session: Session
+  readonly #alone: boolean
   #phase: Phase = 'caller'
   #error: Error | undefined
   /** The caller's statement, and the scope's in front of it, once they are written. */
@@ -55,16 +57,19 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   #prefix: PreparedStatement | undefined
   /** The caller's columns, as the server described them. */
   #columns: unknown
+  #binary = false
   /** Statements whose Parse was written and not yet answered. */
   readonly #parsing: PreparedStatement[] = []
 
-  constructor(statement: Statement, scope: TenantScope, session: Session) {
+  /** @param options - `alone`: a single statement of a pool, which must never run inside a transaction. */
+  constructor(statement: Statement, scope: TenantScope, session: Session, { alone = false } = {}) {
     const { text, rowMode, types } = statement
     super(rowMode === undefined && types === undefined ? text : { text, rowMode, types })
     this.query_timeout = statement.queryTimeout
     this.#statement = statement
     this.#scope = scope
     this.#session = session
+    this.#alone = alone
   }
 
   /** Writes the messages; called by `pg` when it is this statement's turn. A returned error means that nothing was written. */
@@ -72,35 +77,42 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     const session = this.#session
     const { text, name, values } = this.#statement
     const binary = this.#statement.binary ?? this.binary ?? false
+    // While it waited for its turn the connection may have been given up, or a transaction opened by whoever kept the client.
+    if (this.#alone && session.status !== 'I') session.tainted ??= 'it was in a transaction of somebody else'
+    if (session.tainted !== undefined) return new TenancyError('CONNECTION_LOST', { reason: session.tainted })
     const caller = this.#prepared(name === undefined ? undefined : `query ${name}`, text)
     if (caller.text !== text) {
       return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
     }
-    let bind: Buffer
+    // The server refuses a prepared statement whose columns have changed, so they need not be described twice.
+    const described = caller.described && !binary
+    // The caller's own code first: its values and types may throw, and then nothing may have been written. It may also send
+    // a statement of its own, which would be mixed up with this one in the buffer that all of `serialize` shares.
+    let parameters: unknown[] | undefined
     try {
-      bind = serialize.bind({ statement: caller.wire, values: values as unknown[], binary, valueMapper: prepareValue })
+      parameters = values?.map(value => prepareValue(value))
+      if (described && caller.columns !== undefined) super.handleRowDescription(caller.columns)
     } catch (error) {
-      return error instanceof Error ? error : new Error('A query value could not be prepared.', { cause: error })
+      return asError(error)
     }
 
     const messages: Buffer[] = session.names.takeDead().map(dead => serialize.close({ type: 'S', name: dead }))
     if (this.#needsScope()) {
       this.#phase = 'prefix'
-      this.#prefix = this.#prepared('scope', this.#scope.sql.prefix)
+      // Its text is in the key: several scopes may stand over one pool.
+      this.#prefix = this.#prepared(`scope ${this.#scope.sql.prefix}`, this.#scope.sql.prefix)
       this.#parse(messages, this.#prefix)
       messages.push(this.#bindScope(this.#prefix), execute)
     }
     this.#parse(messages, caller)
-    messages.push(bind)
-    // The server refuses a prepared statement whose columns have changed, so they need not be described twice.
-    const described = caller.described && !binary
+    messages.push(serialize.bind({ statement: caller.wire, values: parameters ?? [], binary }))
     if (!described) messages.push(describe)
-    else if (caller.columns !== undefined) super.handleRowDescription(caller.columns)
     messages.push(execute)
     if (this.#statement.kind === 'begin' && session.status === 'I') this.#pushUtilities(messages)
     messages.push(sync)
 
     this.#caller = caller
+    this.#binary = binary
     session.inFlight.push(this)
     wire.stream.write(Buffer.concat(messages))
     return null
@@ -145,7 +157,8 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     // A name whose Parse was not answered may or may not be known to the server: it is never used again.
     for (const statement of this.#parsing) names.forget(statement)
     if (this.#error === undefined) {
-      if (this.#caller !== undefined) {
+      // The description says in which format the columns come, so that one of binary results is of no use to others.
+      if (this.#caller !== undefined && !this.#binary) {
         this.#caller.columns = this.#columns ?? this.#caller.columns
         this.#caller.described = true
       }
@@ -165,7 +178,12 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
 
   override handleRowDescription(message: unknown): void {
     this.#columns = message
-    super.handleRowDescription(message)
+    try {
+      super.handleRowDescription(message)
+    } catch (error) {
+      // The caller's own types threw. Nobody above would catch it, and it would end the process.
+      this.#error ??= asError(error)
+    }
   }
 
   override handleCommandComplete(message: unknown, wire: WireConnection): void {
@@ -198,4 +216,8 @@ export function send(client: pg.ClientBase, query: ScopedQuery): Promise<pg.Quer
     }
     client.query(query as unknown as pg.Submittable)
   })
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('A query value could not be prepared.', { cause: error })
 }

@@ -1,6 +1,6 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
-import { type TransactionStatus, wireOf } from './pg-internals.ts'
+import { isReady, type TransactionStatus, wireOf } from './pg-internals.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
 
 /** A statement on its way: told of what the connection sees. */
@@ -15,13 +15,16 @@ export interface InFlight {
 
 /** What is known of one server connection, for as long as it lives. */
 export interface Session {
+  readonly client: pg.ClientBase
   /** The transaction status that the server reported last. */
   status: TransactionStatus
   /** Statements that were written and not yet answered to the end, oldest first. */
   readonly inFlight: InFlight[]
   readonly names: StatementNames
-  /** Set when the connection must not be used by anyone else, with the reason. */
+  /** Set when nobody knows what the connection does, with the reason. Nothing more is sent. */
   tainted: string | undefined
+  /** Set when something may have kept the connection: it works for its lease, and is destroyed at the end of it. */
+  disposable: boolean
 }
 
 const sessions = new WeakMap<pg.ClientBase, Session>()
@@ -42,10 +45,12 @@ export function sessionOf(client: pg.ClientBase): Session {
     })
   }
   const session: Session = {
+    client,
     status: client.getTransactionStatus() ?? 'I',
     inFlight: [],
     names: createStatementNames(),
     tainted: undefined,
+    disposable: false,
   }
   // First in line: the client's own listener starts the next statement, which must not be taken for the finished one.
   wire.prependListener('readyForQuery', (message: { status: TransactionStatus }) => {
@@ -65,7 +70,7 @@ export function sessionOf(client: pg.ClientBase): Session {
   return session
 }
 
-/** Whether the next tenant may have this connection: idle, nothing on its way, nothing odd seen. */
-export function isClean(session: Session): boolean {
-  return session.status === 'I' && session.inFlight.length === 0 && session.tainted === undefined
+/** Whether the next tenant may have this connection: idle, nothing on its way or in its queue, nothing odd seen. */
+export function isClean({ client, status, inFlight, tainted, disposable }: Session): boolean {
+  return status === 'I' && inFlight.length === 0 && tainted === undefined && !disposable && isReady(client)
 }

@@ -23,7 +23,8 @@ const plain = /^\s*(?:select|insert|update|delete|with|values|merge)\b/i
 
 // White space, comments and empty statements that Postgres skips before the first word (lexical structure, section 4.1).
 const skipped = /^(?:[\s;]+|--[^\n\r]*)/
-const word = /^[A-Za-z_][A-Za-z0-9_.$]*/
+// A word, a quoted identifier as one word, or a dot. A Unicode-escaped identifier (U&"…") ends the reading: it could be any.
+const word = /^(?:(?![Uu]&")[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|"(?:[^"]|"")*"|\.)/
 
 /** Settings that decide who the session is or what row security does; never set by a tenant's own statements. */
 const guardedSetting = /^(?:role|session_authorization|row_security|session|search_path)$/i
@@ -31,8 +32,8 @@ const guardedSetting = /^(?:role|session_authorization|row_security|session|sear
 /** What a statement means for the scope, from its first words. */
 export function statementKind(text: string): StatementKind {
   if (plain.test(text)) return ordinary
-  const words = firstWords(text, 6)
-  const [first, second, third] = words
+  const words = firstWords(text, 10)
+  const [first, second] = words
   switch (first) {
     case 'BEGIN':
       return { kind: 'begin' }
@@ -49,7 +50,7 @@ export function statementKind(text: string): StatementKind {
     case 'RELEASE':
       return transaction
     case 'SET':
-      return setKind(second, third)
+      return setKind(words)
     case 'RESET':
     case 'DISCARD':
     case 'LOAD':
@@ -74,7 +75,7 @@ export function statementKind(text: string): StatementKind {
         'Run a pg-copy-streams query inside a transaction of pool.connect(), or insert with unnest().',
       )
     case 'DECLARE':
-      return /\bhold\b/i.test(text.split(/\bfor\b/i, 1)[0] ?? '')
+      return holds(text)
         ? sessionState(
             'DECLARE … WITH HOLD',
             'a held cursor outlives its transaction',
@@ -82,7 +83,7 @@ export function statementKind(text: string): StatementKind {
           )
         : ordinary
     case 'CREATE':
-      return words.includes('TEMP') || words.includes('TEMPORARY')
+      return isTemporary(words)
         ? sessionState(
             'CREATE TEMPORARY',
             'temporary objects stay in the session and can shadow tables',
@@ -94,11 +95,11 @@ export function statementKind(text: string): StatementKind {
   }
 }
 
-function setKind(second: string | undefined, third: string | undefined): StatementKind {
+function setKind([, second, third, fourth]: readonly string[]): StatementKind {
   if (second === 'TRANSACTION') return transaction
   if (second === 'CONSTRAINTS') return ordinary
   if (second === 'LOCAL') {
-    if (third === undefined || guardedSetting.test(third) || third.includes('.')) {
+    if (third === undefined || guardedSetting.test(third) || third.startsWith('"') || fourth === '.') {
       return refused('SET LOCAL', `${third ?? 'this setting'} belongs to the tenant scope`, 'Leave it to the scope.')
     }
     return transaction
@@ -107,6 +108,23 @@ function setKind(second: string | undefined, third: string | undefined): Stateme
     'SET',
     'it outlives the transaction, and other tenants use the session next',
     'Use SET LOCAL inside a transaction.',
+  )
+}
+
+/** `DECLARE name options CURSOR [WITH HOLD] FOR …`. A name that ends the reading is taken for the worst. */
+function holds(text: string): boolean {
+  const words = firstWords(text, Number.POSITIVE_INFINITY)
+  const end = words.indexOf('FOR', 2)
+  return end === -1 || words.slice(2, end).includes('HOLD')
+}
+
+/** `CREATE [OR REPLACE] [LOCAL | GLOBAL] TEMPORARY …`, or a name in `pg_temp`. */
+function isTemporary(words: readonly string[]): boolean {
+  const kind = words.slice(words[1] === 'OR' ? 3 : 1).find(found => found !== 'LOCAL' && found !== 'GLOBAL')
+  return (
+    kind === 'TEMP' ||
+    kind === 'TEMPORARY' ||
+    words.some((found, at) => /^"?PG_TEMP"?$/.test(found) && words[at + 1] === '.')
   )
 }
 
@@ -126,7 +144,7 @@ function refused(statement: string, reason: string, advice: string): StatementKi
   return { kind: 'refused', statement, reason, advice }
 }
 
-/** The first words of a statement, upper-case, comments left out. A quoted identifier ends the reading. */
+/** The first words of a statement, upper-case, comments left out, dots and quoted identifiers as words of their own. */
 export function firstWords(text: string, count: number): string[] {
   const words: string[] = []
   let rest = text

@@ -1,3 +1,8 @@
+import { randomBytes } from 'node:crypto'
+
+// Two copies of this package may use one connection.
+const copy = randomBytes(3).toString('hex')
+
 /** A statement that is, or is about to be, prepared on one connection. */
 export interface PreparedStatement {
   readonly text: string
@@ -39,7 +44,7 @@ export function createStatementNames(): StatementNames {
       const known = byKey.get(key)
       if (known !== undefined) return known
       count += 1
-      const statement = { ...unnamed(text), wire: `tenantry_${count}` }
+      const statement = { ...unnamed(text), wire: `tenantry_${copy}_${count}` }
       byKey.set(key, statement)
       return statement
     },

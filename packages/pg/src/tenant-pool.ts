@@ -77,7 +77,7 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     if (preparing !== undefined) await preparing
     const place = await places.forStatement()
     try {
-      return await send(place.client, new ScopedQuery(statement, tenantScope, place.session))
+      return await send(place.client, new ScopedQuery(statement, tenantScope, place.session, { alone: true }))
     } catch (error) {
       // The error was made where the socket was read; whoever is looking for it needs the caller's stack.
       if (error instanceof Error) Error.captureStackTrace(error, single)
@@ -97,6 +97,8 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
       scope: tenantScope,
       check() {
         const current = enter()
+        // Throws once the isolation is closed; it was ready when the lease was given.
+        void prepare()
         if (current.id !== tenant.id)
           throw new TenancyError('SCOPE_MISMATCH', { lease: tenant.id, current: current.id })
       },
