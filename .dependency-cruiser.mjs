@@ -32,7 +32,10 @@ export default {
       name: 'every-room-is-in-the-drawing',
       comment: 'Enter a new package in the drawing of ARCHITECTURE.md.',
       severity: 'error',
-      from: { path: '^(?:packages|tools|examples|benchmarks)/', pathNot: [...floors.flatMap(floor => floor.rooms), '^tools/scripts/'] },
+      from: {
+        path: '^(?:packages|tools|examples|benchmarks)/',
+        pathNot: [...floors.flatMap(floor => floor.rooms), '^tools/scripts/'],
+      },
       to: {},
     },
     {
@@ -49,7 +52,12 @@ export default {
       from: { path: '^(packages|tools|examples)/([^/]+)/' },
       to: { path: '^(?:packages|tools)/[^/]+/src/', pathNot: ['^$1/$2/', '/src/(?:vitest/)?index\\.ts$'] },
     },
-    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     { name: 'everything-resolves', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -169,11 +169,11 @@ describePostgres('the context of a callback', server => {
     process.removeAllListeners('uncaughtException')
     try {
       const caught = once(process, 'uncaughtException')
-      tenancy.run(acme, () =>
+      tenancy.run(acme, () => {
         handle.query('select 1', () => {
           throw new Error('of the callback')
-        }),
-      )
+        })
+      })
       expect((await caught)[0]).toMatchObject({ message: 'of the callback' })
     } finally {
       for (const listener of others) process.on('uncaughtException', listener)

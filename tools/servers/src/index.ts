@@ -1,3 +1,20 @@
+export {
+  atEveryMessage,
+  type EveryMessageOptions,
+  type MessagePlace,
+  type Replay,
+} from './fault-proxy/at-every-message.ts'
+export type { ActiveRule, Fault, FaultRule, SeenMessage } from './fault-proxy/fault-rules.ts'
+export type { BackendMessage, Direction, FrontendMessage } from './fault-proxy/message-names.ts'
+export {
+  type FaultProxy,
+  type FaultProxyOptions,
+  type ProxyTarget,
+  startFaultProxy,
+} from './fault-proxy/start-fault-proxy.ts'
+export { connectPgBouncer, type PgBouncerConnection, type PgBouncerDescriptor } from './pgbouncer/connect-pgbouncer.ts'
+export { findPgBouncer, type PgBouncerMissing, type PgBouncerProgram } from './pgbouncer/find-pgbouncer.ts'
+export { type PgBouncer, type StartPgBouncerOptions, startPgBouncer } from './pgbouncer/start-pgbouncer.ts'
 export { connectPostgres, type FreshDatabase, type PostgresConnection } from './postgres/connect-postgres.ts'
 export { debianPostgres } from './postgres/debian-postgres.ts'
 export type { PostgresDescriptor, PostgresRole } from './postgres/postgres-descriptor.ts'

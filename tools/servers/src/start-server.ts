@@ -16,6 +16,12 @@ export interface ServerRoom {
   run(command: string, args: readonly string[]): Promise<void>
 }
 
+/** A program and its arguments. */
+export interface ServerCommand {
+  readonly command: string
+  readonly args: readonly string[]
+}
+
 /** All that differs between one server and another. Never put a secret in `args`: every user can read those. */
 export interface ServerPlan {
   /** Short lower-case name, for messages and the temporary directory. */
@@ -26,7 +32,7 @@ export interface ServerPlan {
   /** Work before the first start: files, `initdb`. */
   prepare?(room: ServerRoom): Promise<void>
   /** What to start. Bind to 127.0.0.1 and the given port. Called again for another port when that one is taken. */
-  command(room: ServerRoom, port: number): { readonly command: string; readonly args: readonly string[] }
+  command(room: ServerRoom, port: number): ServerCommand | Promise<ServerCommand>
   /** Rejects until the server answers on the port; called every 20 ms for at most 30 s. */
   ready(port: number): Promise<void>
   /** The signal that ends it in good order. Default SIGTERM. */
@@ -86,7 +92,7 @@ export const startServer = async (plan: ServerPlan): Promise<RunningServer> => {
   /** Resolves with whether the port was free. */
   const launch = async (port: number): Promise<boolean> => {
     const before = await log.size()
-    const { command, args } = plan.command(room, port)
+    const { command, args } = await plan.command(room, port)
     pid = await guardian.start(command, args)
     const deadline = Date.now() + readyMs
     for (;;) {

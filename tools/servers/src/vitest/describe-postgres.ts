@@ -1,58 +1,29 @@
-import { afterAll, describe, inject } from 'vitest'
-import { connectPostgres, type FreshDatabase } from '../postgres/connect-postgres.ts'
-import type { PostgresDescriptor } from '../postgres/postgres-descriptor.ts'
-import { type PostgresServer, startPostgres } from '../postgres/start-postgres.ts'
+import { describe, inject } from 'vitest'
+import type { PostgresForTests } from './postgres-for-tests.ts'
+import { availablePostgres, unavailablePostgres } from './postgres-for-tests.ts'
 import type {} from './provided-postgres.ts'
 
-/** The project's server, for the tests of one {@link describePostgres}. Use it in hooks and tests, not while collecting. */
-export interface PostgresForTests {
-  readonly descriptor: PostgresDescriptor
-  /** A database that is dropped after the last test and hook; end your pools before that. */
-  freshDatabase(): Promise<FreshDatabase>
-  /** A second server of the same version, to take down and up; stopped after the last test and hook. */
-  ownServer(): Promise<PostgresServer>
+/** How `runtimeUrl` reaches the server. */
+export type PostgresRoute = 'direct' | 'pgbouncer'
+
+/** What {@link describePostgres} may be told. */
+export interface DescribePostgresOptions {
+  /** The whole suite runs once for each. Default `['direct']`. */
+  readonly through?: readonly PostgresRoute[]
 }
 
-const unavailable = (reason: string): PostgresForTests => {
-  const refuse = () => {
-    throw new Error(`No PostgreSQL here: ${reason}`)
-  }
-  return {
-    get descriptor() {
-      return refuse()
-    },
-    freshDatabase: async () => refuse(),
-    ownServer: async () => refuse(),
-  }
-}
-
-const available = (descriptor: PostgresDescriptor): PostgresForTests => {
-  const leftovers: (() => Promise<void>)[] = []
-  const { freshDatabase } = connectPostgres(descriptor)
-  // Hooks run last in, first out: this one, first in, comes after the tests' own.
-  afterAll(async () => {
-    for (const remove of leftovers.splice(0).reverse()) await remove()
-  })
-  return {
-    descriptor,
-    freshDatabase: async () => {
-      const database = await freshDatabase()
-      leftovers.push(database.drop)
-      return database
-    },
-    ownServer: async () => {
-      const { source, major } = descriptor
-      const server = await startPostgres({
-        source: source === 'debian' ? { kind: 'debian', major } : { kind: source === 'url' ? 'embedded' : source },
-      })
-      leftovers.push(server.stop)
-      return server
-    },
-  }
+const routeOf = (route: PostgresRoute) => {
+  const postgres = inject('tenantryPostgres')
+  if (!postgres) throw new Error('This vitest project has no PostgreSQL: name the file *.pg.test.ts.')
+  if (route === 'direct') return { title: '', postgres, bouncer: undefined }
+  const bouncer = inject('tenantryPgBouncer')
+  const title = 'descriptor' in bouncer ? ` [through PgBouncer ${bouncer.descriptor.version}]` : ' [through PgBouncer]'
+  return { title, postgres, bouncer }
 }
 
 /**
- * A `describe` against the project's real PostgreSQL. Without a server all of it is skipped, and its name says why.
+ * A `describe` against the project's real PostgreSQL, directly, through PgBouncer in transaction mode, or both. Where one
+ * of them is missing, what needs it is skipped, and its name says why.
  *
  * @throws Error in a vitest project that has no PostgreSQL: such files are named `*.pg.test.ts`.
  * @example
@@ -60,13 +31,22 @@ const available = (descriptor: PostgresDescriptor): PostgresForTests => {
  *   it('has a database', async () => {
  *     const { runtimeUrl } = await pg.freshDatabase()
  *   })
- * })
+ * }, { through: ['direct', 'pgbouncer'] })
  */
-export const describePostgres = (name: string, tests: (pg: PostgresForTests) => void): void => {
-  const provided = inject('tenantryPostgres')
-  if (!provided) throw new Error('This vitest project has no PostgreSQL: name the file *.pg.test.ts.')
-  if ('unavailable' in provided) {
-    const { unavailable: reason } = provided
-    describe.skip(`${name} [skipped: ${reason}]`, () => tests(unavailable(reason)))
-  } else describe(name, () => tests(available(provided.descriptor)))
+export const describePostgres = (
+  name: string,
+  tests: (pg: PostgresForTests) => void,
+  { through = ['direct'] }: DescribePostgresOptions = {},
+): void => {
+  for (const route of through) {
+    const { title, postgres, bouncer } = routeOf(route)
+    const missing = [postgres, bouncer].find(provided => provided && 'unavailable' in provided)
+    if (missing && 'unavailable' in missing) {
+      const { unavailable: reason } = missing
+      describe.skip(`${name}${title} [skipped: ${reason}]`, () => tests(unavailablePostgres(reason)))
+    } else if ('descriptor' in postgres) {
+      const pooler = bouncer && 'descriptor' in bouncer ? bouncer.descriptor : undefined
+      describe(`${name}${title}`, () => tests(availablePostgres(postgres.descriptor, pooler)))
+    }
+  }
 }

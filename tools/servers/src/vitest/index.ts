@@ -1,2 +1,3 @@
-export { describePostgres, type PostgresForTests } from './describe-postgres.ts'
-export type { ProvidedPostgres } from './provided-postgres.ts'
+export { type DescribePostgresOptions, describePostgres, type PostgresRoute } from './describe-postgres.ts'
+export type { PostgresForTests } from './postgres-for-tests.ts'
+export type { Provided } from './provided-postgres.ts'

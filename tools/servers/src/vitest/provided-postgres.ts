@@ -1,10 +1,13 @@
+import type { PgBouncerDescriptor } from '../pgbouncer/connect-pgbouncer.ts'
 import type { PostgresDescriptor } from '../postgres/postgres-descriptor.ts'
 
-/** What the global setup tells test files: the server, or why there is none. */
-export type ProvidedPostgres = { readonly descriptor: PostgresDescriptor } | { readonly unavailable: string }
+/** What the global setup tells test files: where a thing is, or why there is none. */
+export type Provided<Descriptor> = { readonly descriptor: Descriptor } | { readonly unavailable: string }
 
 declare module 'vitest' {
   interface ProvidedContext {
-    tenantryPostgres: ProvidedPostgres
+    tenantryPostgres: Provided<PostgresDescriptor>
+    /** In front of that server. */
+    tenantryPgBouncer: Provided<PgBouncerDescriptor>
   }
 }
