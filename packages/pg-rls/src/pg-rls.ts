@@ -15,6 +15,9 @@ import { policyChecks } from './checks/policy-checks.ts'
 import { roleChecks } from './checks/role-checks.ts'
 import { tableChecks } from './checks/table-checks.ts'
 import { eraseRows } from './erase.ts'
+import { createSeal, type KeyedSeal } from './seal/seal.ts'
+import type { SealKeys } from './seal/seal-key.ts'
+import { type SealMode, sealDefaults } from './seal/seal-sql.ts'
 import { checkSetting, defaultColumn, defaultSetting } from './setting.ts'
 
 /** Options of {@link pgRls}. */
@@ -36,6 +39,21 @@ export interface PgRlsOptions {
   readonly onUnsafe?: 'refuse' | 'report'
   /** See `scopedPool`. */
   readonly namedStatements?: boolean
+  /**
+   * Whether the tenant is sealed, so that SQL which an attacker injects cannot name another one. The database must have the seal
+   * ({@link installSeal}), and the tables its policies (`protectTable` with `seal: true`).
+   *
+   * - `challenge`: the proof holds for one transaction. A single statement costs a second round trip.
+   * - `stamp`: the proof holds for one connection and some seconds, and costs no round trip.
+   * - `none`: holds against mistakes, not against injected SQL. Default.
+   */
+  readonly seal?: SealMode | 'none'
+  /** Needed with `seal`. */
+  readonly sealKeys?: SealKeys
+  /** The schema of the seal. Default `tenancy`. */
+  readonly sealSchema?: string
+  /** Say `true` behind PgBouncer in transaction mode: a `stamp` then holds on every connection. Default `false`. */
+  readonly pooler?: boolean
   readonly logger?: Logger
 }
 
@@ -43,8 +61,8 @@ export interface PgRlsOptions {
  * Tenants in shared tables, kept apart by row-level security: the tenant stands in a setting of the transaction, and policies
  * compare it with each row's tenant column.
  *
- * It holds against mistakes of the application: a forgotten `where`, raw SQL, an ORM. It does not hold against an attacker who
- * can run SQL of their own as the runtime role, because SQL can set a setting.
+ * It holds against mistakes of the application: a forgotten `where`, raw SQL, an ORM. Against an attacker who can run SQL of their
+ * own as the runtime role it holds with a `seal` only, because SQL can set a setting.
  *
  * @throws {TenancyError} `INPUT_INVALID`, `CONFIG_INVALID`
  * @example
@@ -61,9 +79,20 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       rule: 'must name at least one, or nothing is looked over',
     })
   }
+  const sealed = sealOf(options, logger)
+  const terms = {
+    setting,
+    column,
+    shared,
+    ...(sealed === undefined ? {} : { verifier: options.sealSchema ?? sealDefaults.schema }),
+  }
   const scoped = scopedPool({
     pool,
-    scope: { settings: [setting], values: tenant => [tenant.id] },
+    scope: {
+      settings: [setting],
+      values: tenant => [tenant.id],
+      ...(sealed === undefined ? {} : { seal: sealed.seal }),
+    },
     ready,
     ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
   })
@@ -89,7 +118,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     return [
       ...roleChecks(catalog),
       ...tableChecks(catalog, column, shared),
-      ...policyChecks(catalog, { setting, column, shared }),
+      ...policyChecks(catalog, terms),
       ...codeChecks(catalog),
     ]
   }
@@ -106,6 +135,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
   }
 
   async function refuseUnsafe(): Promise<void> {
+    await sealed?.load()
     const findings = await verify()
     for (const { severity, ...finding } of findings) {
       if (severity === 'warning' || onUnsafe === 'report') {
@@ -146,4 +176,15 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       pool.off('error', onIdleError)
     },
   }
+}
+
+function sealOf({ seal = 'none', sealKeys, pooler = false }: PgRlsOptions, logger: Logger): KeyedSeal | undefined {
+  if (seal === 'none') return undefined
+  if (seal !== 'challenge' && seal !== 'stamp') {
+    throw new TenancyError('INPUT_INVALID', { field: 'seal', rule: 'must be "challenge", "stamp" or "none"' })
+  }
+  if (sealKeys === undefined) {
+    throw new TenancyError('INPUT_INVALID', { field: 'sealKeys', rule: `is needed with seal: "${seal}"` })
+  }
+  return createSeal({ mode: seal, keys: sealKeys, pooler, logger })
 }

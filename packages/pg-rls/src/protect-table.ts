@@ -1,5 +1,6 @@
 import { TenancyError } from '@tenantry/core'
 import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
+import { verifierCall } from './seal/seal-sql.ts'
 import { checkSetting, defaultColumn, defaultSetting } from './setting.ts'
 
 /** Options of {@link protectTable}. */
@@ -12,6 +13,8 @@ export interface ProtectOptions {
   readonly type?: 'text' | 'uuid'
   /** Default `tenantry.tenant_id`; the same as in `pgRls`. */
   readonly setting?: string
+  /** Whether the policy asks the seal's verifier ({@link installSeal}), or the schema where it stands. Default `false`. */
+  readonly seal?: boolean | string
   /** `false` for a partition, whose columns are its parent's: Postgres refuses to add one even if it exists. Default `true`. */
   readonly addColumn?: boolean
   /** `false` where the primary key or another index starts with the tenant column already. Default `true`. */
@@ -41,7 +44,10 @@ export function protectTable(table: string, options: ProtectOptions = {}): reado
   }
   const target = quoteQualified(options.schema ?? 'public', table)
   const column = quoteIdentifier(options.column ?? defaultColumn)
+  const { seal = false } = options
   const tenant = tenantExpression(options.setting ?? defaultSetting, type)
+  // The default may take the setting as it is: what is written is checked by the policy all the same.
+  const verified = seal === false ? tenant : verifiedTenant(type, seal === true ? undefined : seal)
   const statements = [
     ...(addColumn ? [`alter table ${target} add column if not exists ${column} ${type}`] : []),
     `alter table ${target} alter column ${column} set default ${tenant}`,
@@ -52,7 +58,7 @@ export function protectTable(table: string, options: ProtectOptions = {}): reado
     `alter table ${target} enable row level security`,
     `alter table ${target} force row level security`,
     gatePolicy(target),
-    tenantPolicy(policies.tenant, target, column, tenant),
+    tenantPolicy(policies.tenant, target, column, verified),
   ]
   if (options.runtimeRole !== undefined) {
     const role = quoteIdentifier(options.runtimeRole)
@@ -91,12 +97,20 @@ export function tenantPolicy(name: string, target: string, column: string, tenan
   return `create policy ${name} on ${target} as restrictive for all to public using (${own}) with check (${own})`
 }
 
+/** The current tenant's id as SQL, verified by the seal; an error where the seal does not hold. */
+export function verifiedTenant(type: string, schema?: string): string {
+  return cast(verifierCall(schema), type)
+}
+
 /**
  * The current tenant's id as SQL; null outside a scope, also where a scope has been on the connection before (R9).
  *
  * @param type - of the tenant column.
  */
 export function tenantExpression(setting: string, type: string): string {
-  const value = `nullif(current_setting('${checkSetting(setting)}', true), '')`
+  return cast(`nullif(current_setting('${checkSetting(setting)}', true), '')`, type)
+}
+
+function cast(value: string, type: string): string {
   return /^(?:text|character)/.test(type) ? value : `${value}::${type}`
 }

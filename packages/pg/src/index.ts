@@ -1,5 +1,5 @@
 export { quoteIdentifier, quoteQualified } from './identifier.ts'
 export type { TenantClient } from './lease.ts'
-export type { Scope } from './scope.ts'
+export type { Scope, Seal } from './scope.ts'
 export { type ScopedPool, type ScopedPoolOptions, scopedPool } from './scoped-pool.ts'
 export type { TenantPool } from './tenant-pool.ts'

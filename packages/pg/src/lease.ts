@@ -7,6 +7,7 @@ import { statementError } from './database-error.ts'
 import { WireQueryBase } from './pg-internals.ts'
 import type { Place } from './places.ts'
 import { isSubmittable, readArguments, readStatement } from './query-arguments.ts'
+import { plainStatement, runStatement } from './run-statement.ts'
 import { ScopedQuery, type Statement, send, type TenantScope } from './scoped-query.ts'
 import { statementKind } from './statement-kind.ts'
 
@@ -38,17 +39,6 @@ const handlers = [
 // What a caller calls on one, with callbacks.
 const methods = ['read', 'close']
 
-const nothing: Statement = {
-  kind: 'ordinary',
-  text: '',
-  values: undefined,
-  name: undefined,
-  rowMode: undefined,
-  types: undefined,
-  binary: undefined,
-  queryTimeout: undefined,
-}
-
 type AnyFunction = (...args: unknown[]) => unknown
 
 /** Hands a connection out to a tenant, never the client itself: a client that is kept would work for the next tenant. */
@@ -62,17 +52,23 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
     if (!open) throw new TenancyError('SCOPE_CLOSED', { what: 'A database connection' })
   }
 
+  // A statement that is given a transaction of its own is several messages, which no other may come between.
+  let last: Promise<unknown> = Promise.resolve()
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (scope.seal?.per !== 'transaction') return work()
+    const now = last.then(work, work)
+    last = now
+    return now
+  }
+
   async function run(statement: Statement): Promise<pg.QueryResult> {
     checkOpen()
     check()
     if (session.tainted !== undefined) throw new TenancyError('CONNECTION_LOST', { reason: session.tainted })
-    const query = new ScopedQuery(statement, scope, session)
     waiting += 1
     try {
-      return await send(client, query)
+      return await inTurn(() => runStatement(place, statement, scope, 'lease'))
     } catch (error) {
-      // Settled, and yet not answered: the client gave up, and nobody knows what the server is doing.
-      if (session.inFlight.includes(query)) session.tainted ??= messageOf(error)
       if (error instanceof Error) Error.captureStackTrace(error, run)
       throw statementError(error)
     } finally {
@@ -98,7 +94,7 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
     bindToContext(query)
     // The transaction has the tenant since BEGIN, unless it was chained to another one, or a statement has called set_config.
     // Should this fail, the transaction is aborted, and with it the query that follows.
-    send(client, new ScopedQuery(nothing, scope, session)).catch(error => {
+    send(client, session, new ScopedQuery(plainStatement('ordinary', ''), scope, session)).catch(error => {
       session.tainted ??= messageOf(error)
     })
     return client.query(query)

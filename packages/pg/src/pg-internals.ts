@@ -21,10 +21,17 @@ export interface WireQuery {
   /** Set by a client that wants binary results. */
   binary?: boolean
   handleRowDescription(message: unknown): void
+  handleDataRow(message: WireRow): void
   handleCommandComplete(message: unknown, connection: WireConnection): void
+  handleEmptyQuery(connection: WireConnection): void
   handleReadyForQuery(connection: WireConnection): void
   handleError(error: Error, connection: WireConnection): void
   handleCopyInResponse(connection: WireConnection): void
+}
+
+/** A row as it came: each field as text, or as bytes in the binary format. */
+export interface WireRow {
+  readonly fields: readonly (string | Buffer | null)[]
 }
 
 /** What `pg.Query` needs to know of a statement to make its result. */

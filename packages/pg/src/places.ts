@@ -2,6 +2,7 @@ import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { connectError } from './database-error.ts'
 import { isReady } from './pg-internals.ts'
+import type { Seal } from './scope.ts'
 import { isClean, type Session, sessionOf } from './session.ts'
 
 /** A connection, for one statement or for as long as a lease lasts. */
@@ -24,7 +25,7 @@ export interface Places {
 }
 
 /** Places where nothing is shared: each takes a whole connection. */
-export function exclusivePlaces(pool: pg.Pool): Places {
+export function exclusivePlaces(pool: pg.Pool, seal?: Seal): Places {
   async function take(): Promise<Place> {
     // So many times that every connection may be dirty once, but not for ever: a hook may make each new one dirty.
     for (let attempt = 0; attempt <= pool.options.max; attempt++) {
@@ -34,12 +35,32 @@ export function exclusivePlaces(pool: pg.Pool): Places {
       if (!isReady(client) && session.tainted === undefined) await drained(client)
       const leave = (): void => client.release(!isClean(session))
       // Somebody else may use the same pg.Pool and give a connection back in the middle of a transaction.
-      if (isClean(session)) return { client, session, leave }
+      if (isClean(session)) {
+        if (seal?.per === 'connection') await introduce(client, session, seal, leave)
+        return { client, session, leave }
+      }
       leave()
     }
     throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'every connection was left in a transaction' })
   }
   return { forStatement: take, forLease: take }
+}
+
+// Milliseconds after which a server is asked again: its clock and ours drift apart.
+const answerLasts = 60_000
+
+/** Asks the server what the seal must know of a connection, unless it has said so lately. */
+async function introduce(client: pg.PoolClient, session: Session, seal: Seal, leave: () => void): Promise<void> {
+  const asked = performance.now()
+  if (session.answer !== undefined && asked - session.answer.asked < answerLasts) return
+  try {
+    const { rows } = await client.query<[string], []>({ text: seal.question, rowMode: 'array' })
+    session.answer = { text: rows[0]?.[0] ?? '', asked }
+  } catch (error) {
+    session.tainted ??= 'the server did not answer the question of the seal'
+    leave()
+    throw connectError(error)
+  }
 }
 
 function sessionOrRelease(client: pg.PoolClient): Session {

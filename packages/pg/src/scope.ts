@@ -11,6 +11,31 @@ export interface Scope {
   readonly settings: readonly string[]
   /** Their values for a tenant, in the same order, one for each. Called for every statement. */
   values(tenant: Tenant): readonly string[]
+  /** Default none: whoever can run SQL of their own can set the settings. */
+  readonly seal?: Seal
+}
+
+/**
+ * Proves to the server that a scope was made by the application: SQL that is injected can set a setting, but not make the proof.
+ * The proof travels in a setting of its own, beside the tenant.
+ */
+export interface Seal {
+  /** The setting that carries the proof, such as `tenantry.seal`. */
+  readonly setting: string
+  /**
+   * What a proof holds for, and so how often the question must be asked: once in a while for a `connection`, or anew in each
+   * `transaction`, with its BEGIN. The latter costs a single statement another round trip, because it gets a transaction.
+   */
+  readonly per: 'connection' | 'transaction'
+  /** A `select` of one row with one text, which the server answers about itself: who and when it is. */
+  readonly question: string
+  /**
+   * The proof for a tenant. Must not wait.
+   *
+   * @param answer - the server's answer to the question.
+   * @param age - milliseconds since the question was asked.
+   */
+  prove(tenant: Tenant, answer: string, age: number): string
 }
 
 /** A scope as SQL. */

@@ -46,8 +46,9 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
     })
   }
   surviveLostConnections(pool)
-  const places = exclusivePlaces(pool)
-  const sql = scopeSql(scope.settings)
+  const { seal } = scope
+  const places = exclusivePlaces(pool, seal)
+  const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting])
   let state: 'new' | 'ready' | 'closed' = options.ready === undefined ? 'ready' : 'new'
 
   /** Undefined, and so without any delay, once all is well. */
@@ -60,6 +61,8 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
     // What it throws is thrown again next time: the database may be back by then, the configuration mended.
     await options.ready?.()
     if (state === 'new') state = 'ready'
+    // It may have been closed in the meantime.
+    await prepare()
   }
 
   function tenantScope(tenant: Tenant): TenantScope {
@@ -69,7 +72,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       const rule = 'must give one value for each setting, a text that is not empty and holds no NUL'
       throw new TenancyError('INPUT_INVALID', { field: 'scope.values', rule })
     }
-    return { sql, values, named: namedStatements }
+    return { tenant, sql, values, seal, named: namedStatements }
   }
 
   return {

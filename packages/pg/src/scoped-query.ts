@@ -1,9 +1,9 @@
-import { TenancyError } from '@tenantry/core'
+import { TenancyError, type Tenant } from '@tenantry/core'
 import type pg from 'pg'
 import { serialize } from 'pg-protocol'
 import { isServerError } from './database-error.ts'
-import { prepareValue, type WireConnection, WireQueryBase } from './pg-internals.ts'
-import type { ScopeSql } from './scope.ts'
+import { prepareValue, type WireConnection, WireQueryBase, type WireRow } from './pg-internals.ts'
+import type { ScopeSql, Seal } from './scope.ts'
 import type { InFlight, Session } from './session.ts'
 import type { StatementKind } from './statement-kind.ts'
 import { type PreparedStatement, unnamed } from './statement-names.ts'
@@ -23,13 +23,22 @@ export interface Statement {
 
 /** The scope of one tenant, as it goes over the wire. */
 export interface TenantScope {
+  readonly tenant: Tenant
   readonly sql: ScopeSql
+  /** The values of the settings, without the proof. */
   readonly values: readonly string[]
+  readonly seal: Seal | undefined
   /** Whether statements may be prepared under a name; a pooler may not know those. */
   readonly named: boolean
 }
 
-/** Whose messages the server is answering. `suffix` is the scope that follows a BEGIN. */
+/**
+ * Where a statement stands. `alone`: a single statement of a pool, which must never run inside a transaction. `last`: the one
+ * statement of a transaction that was begun for it, committed in the same write. `lease`: as its caller says.
+ */
+export type Standing = 'alone' | 'last' | 'lease'
+
+/** Whose messages the server is answering. `suffix` is what follows the caller's statement. */
 type Phase = 'prefix' | 'caller' | 'suffix'
 
 // Messages that are always the same.
@@ -49,27 +58,28 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   readonly #statement: Statement
   readonly #scope: TenantScope
   readonly #session: Session
-  readonly #alone: boolean
+  readonly #place: Standing
   #phase: Phase = 'caller'
   #error: Error | undefined
   /** The caller's statement, and the scope's in front of it, once they are written. */
   #caller: PreparedStatement | undefined
   #prefix: PreparedStatement | undefined
+  /** What the server answered to the seal's question. */
+  #answer: string | undefined
   /** The caller's columns, as the server described them. */
   #columns: unknown
   #binary = false
   /** Statements whose Parse was written and not yet answered. */
   readonly #parsing: PreparedStatement[] = []
 
-  /** @param options - `alone`: a single statement of a pool, which must never run inside a transaction. */
-  constructor(statement: Statement, scope: TenantScope, session: Session, { alone = false } = {}) {
+  constructor(statement: Statement, scope: TenantScope, session: Session, place: Standing = 'lease') {
     const { text, rowMode, types } = statement
     super(rowMode === undefined && types === undefined ? text : { text, rowMode, types })
     this.query_timeout = statement.queryTimeout
     this.#statement = statement
     this.#scope = scope
     this.#session = session
-    this.#alone = alone
+    this.#place = place
   }
 
   /** Writes the messages; called by `pg` when it is this statement's turn. A returned error means that nothing was written. */
@@ -78,7 +88,8 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     const { text, name, values } = this.#statement
     const binary = this.#statement.binary ?? this.binary ?? false
     // While it waited for its turn the connection may have been given up, or a transaction opened by whoever kept the client.
-    if (this.#alone && session.status !== 'I') session.tainted ??= 'it was in a transaction of somebody else'
+    if (this.#place === 'alone' && session.status !== 'I')
+      session.tainted ??= 'it was in a transaction of somebody else'
     if (session.tainted !== undefined) return new TenancyError('CONNECTION_LOST', { reason: session.tainted })
     const caller = this.#prepared(name === undefined ? undefined : `query ${name}`, text)
     if (caller.text !== text) {
@@ -96,19 +107,24 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
       return asError(error)
     }
 
+    const settings = this.#values()
+    if (settings === undefined) return new TenancyError('CONNECTION_LOST', { reason: 'the transaction has no seal' })
     const messages: Buffer[] = session.names.takeDead().map(dead => serialize.close({ type: 'S', name: dead }))
     if (this.#needsScope()) {
       this.#phase = 'prefix'
       // Its text is in the key: several scopes may stand over one pool.
       this.#prefix = this.#prepared(`scope ${this.#scope.sql.prefix}`, this.#scope.sql.prefix)
       this.#parse(messages, this.#prefix)
-      messages.push(this.#bindScope(this.#prefix), execute)
+      messages.push(serialize.bind({ statement: this.#prefix.wire, values: settings }), execute)
     }
     this.#parse(messages, caller)
     messages.push(serialize.bind({ statement: caller.wire, values: parameters ?? [], binary }))
     if (!described) messages.push(describe)
     messages.push(execute)
-    if (this.#statement.kind === 'begin' && session.status === 'I') this.#pushUtilities(messages)
+    for (const suffix of this.#suffixes(settings)) {
+      this.#parse(messages, unnamed(suffix))
+      messages.push(serialize.bind(), execute)
+    }
     messages.push(sync)
 
     this.#caller = caller
@@ -137,15 +153,29 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     messages.push(serialize.parse({ name: statement.wire, text: statement.text }))
   }
 
-  #bindScope(prefix: PreparedStatement): Buffer {
-    return serialize.bind({ statement: prefix.wire, values: [...this.#scope.values] })
+  /** The values of the settings, with the proof at the end; `undefined` when there can be none. */
+  #values(): string[] | undefined {
+    const { values, seal, tenant } = this.#scope
+    const session = this.#session
+    if (seal === undefined) return [...values]
+    if (session.status === 'I' && seal.per === 'connection' && session.answer !== undefined) {
+      const proof = seal.prove(tenant, session.answer.text, performance.now() - session.answer.asked)
+      // A transaction keeps the time of its BEGIN, and so the proof.
+      if (this.#statement.kind === 'begin') session.proof = proof
+      return [...values, proof]
+    }
+    if (session.proof !== undefined) return [...values, session.proof]
+    return this.#needsScope() ? undefined : [...values]
   }
 
-  #pushUtilities(messages: Buffer[]): void {
-    for (const text of this.#scope.sql.utilities(this.#scope.values)) {
-      this.#parse(messages, unnamed(text))
-      messages.push(serialize.bind(), execute)
-    }
+  /** What follows the caller's statement in the same write. */
+  #suffixes(values: readonly string[]): readonly string[] {
+    const { sql, seal } = this.#scope
+    if (this.#place === 'last') return ['commit']
+    if (this.#statement.kind !== 'begin' || this.#session.status !== 'I') return []
+    // A proof is never written into a text, which other sessions of the role can read (pg_stat_activity).
+    if (seal === undefined) return sql.utilities(values)
+    return seal.per === 'transaction' ? [seal.question] : []
   }
 
   parsed(): void {
@@ -157,6 +187,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     // A name whose Parse was not answered may or may not be known to the server: it is never used again.
     for (const statement of this.#parsing) names.forget(statement)
     if (this.#error === undefined) {
+      const { seal, tenant } = this.#scope
+      if (this.#answer !== undefined && seal !== undefined && this.#session.status === 'T') {
+        this.#session.proof = seal.prove(tenant, this.#answer, 0)
+      }
       // The description says in which format the columns come, so that one of binary results is of no use to others.
       if (this.#caller !== undefined && !this.#binary) {
         this.#caller.columns = this.#columns ?? this.#caller.columns
@@ -186,6 +220,11 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     }
   }
 
+  override handleDataRow(message: WireRow): void {
+    if (this.#phase === 'caller') super.handleDataRow(message)
+    else if (this.#phase === 'suffix') this.#answer = message.fields[0]?.toString()
+  }
+
   override handleCommandComplete(message: unknown, wire: WireConnection): void {
     if (this.#phase === 'prefix') {
       this.#phase = 'caller'
@@ -193,6 +232,12 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
       super.handleCommandComplete(message, wire)
       this.#phase = 'suffix'
     }
+  }
+
+  override handleEmptyQuery(wire: WireConnection): void {
+    // Stands for the CommandComplete of a statement without a word in it.
+    if (this.#phase === 'caller') this.#phase = 'suffix'
+    super.handleEmptyQuery(wire)
   }
 
   override handleError(error: Error, wire: WireConnection): void {
@@ -207,17 +252,22 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 }
 
-/** Sends a statement and waits until the server is done with it. */
-export function send(client: pg.ClientBase, query: ScopedQuery): Promise<pg.QueryResult> {
+/** Sends a statement and waits until the server is done with it, or the client gives up on it. */
+export function send(client: pg.ClientBase, session: Session, query: ScopedQuery): Promise<pg.QueryResult> {
   return new Promise((resolve, reject) => {
     query.callback = (error, result) => {
-      if (error != null) reject(error)
-      else resolve(result as pg.QueryResult)
+      if (error == null) {
+        resolve(result as pg.QueryResult)
+        return
+      }
+      // Settled, and yet not answered: the client gave up, and nobody knows what the server is doing.
+      if (session.inFlight.includes(query)) session.tainted ??= error.message
+      reject(error)
     }
     client.query(query as unknown as pg.Submittable)
   })
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('A query value could not be prepared.', { cause: error })
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('A value or type of the query threw.', { cause: thrown })
 }

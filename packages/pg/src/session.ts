@@ -23,6 +23,10 @@ export interface Session {
   readonly names: StatementNames
   /** Set when nobody knows what the connection does, with the reason. Nothing more is sent. */
   tainted: string | undefined
+  /** What the server said of itself when a seal asked, and when that was, on the clock of `performance.now()`. */
+  answer: { readonly text: string; readonly asked: number } | undefined
+  /** The proof of the transaction that is open. It holds for this transaction's time, so that it is made once. */
+  proof: string | undefined
   /** Set when something may have kept the connection: it works for its lease, and is destroyed at the end of it. */
   disposable: boolean
 }
@@ -50,11 +54,14 @@ export function sessionOf(client: pg.ClientBase): Session {
     inFlight: [],
     names: createStatementNames(),
     tainted: undefined,
+    answer: undefined,
+    proof: undefined,
     disposable: false,
   }
   // First in line: the client's own listener starts the next statement, which must not be taken for the finished one.
   wire.prependListener('readyForQuery', (message: { status: TransactionStatus }) => {
     session.status = message.status
+    if (message.status === 'I') session.proof = undefined
     session.inFlight.shift()?.finished()
   })
   wire.on('parseComplete', () => session.inFlight[0]?.parsed())

@@ -6,7 +6,8 @@ import { statementError } from './database-error.ts'
 import { createLease, type TenantClient } from './lease.ts'
 import type { Places } from './places.ts'
 import { isSubmittable, type QueryArguments, readArguments, readStatement } from './query-arguments.ts'
-import { ScopedQuery, send, type TenantScope } from './scoped-query.ts'
+import { runStatement } from './run-statement.ts'
+import type { TenantScope } from './scoped-query.ts'
 
 /**
  * The pool of one tenant, with the surface of `pg.Pool` that ORMs use. Everything that goes through it is done as the tenant,
@@ -77,7 +78,7 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     if (preparing !== undefined) await preparing
     const place = await places.forStatement()
     try {
-      return await send(place.client, new ScopedQuery(statement, tenantScope, place.session, { alone: true }))
+      return await runStatement(place, statement, tenantScope, 'alone')
     } catch (error) {
       // The error was made where the socket was read; whoever is looking for it needs the caller's stack.
       if (error instanceof Error) Error.captureStackTrace(error, single)

@@ -170,7 +170,7 @@ describePostgres('the context of a callback', server => {
     try {
       const caught = once(process, 'uncaughtException')
       tenancy.run(acme, () => {
-        handle.query('select 1', () => {
+        void handle.query('select 1', () => {
           throw new Error('of the callback')
         })
       })

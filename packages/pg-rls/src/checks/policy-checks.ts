@@ -1,7 +1,7 @@
 import type { Finding } from '@tenantry/core'
 import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
 import type { Catalog, PolicyFacts, TableFacts } from '../catalog.ts'
-import { gatePolicy, policies, tenantExpression, tenantPolicy } from '../protect-table.ts'
+import { gatePolicy, policies, tenantExpression, tenantPolicy, verifiedTenant } from '../protect-table.ts'
 import { comparesTenant, type TenantComparison } from './tenant-comparison.ts'
 
 /** What the checks of a policy need to know beside the table. */
@@ -26,7 +26,9 @@ function policyFindings(table: TableFacts, terms: PolicyTerms): Finding[] {
     findings.push({ id, severity, object: `table ${table.schema}.${table.name}`, problem, fix })
   }
   function again(name: string): string {
-    const tenant = tenantExpression(terms.setting, table.columnType ?? 'text')
+    const type = table.columnType ?? 'text'
+    const tenant =
+      terms.verifier === undefined ? tenantExpression(terms.setting, type) : verifiedTenant(type, terms.verifier)
     const policy = quoteIdentifier(name)
     return `drop policy if exists ${policy} on ${target}; ${tenantPolicy(policy, target, quoteIdentifier(terms.column), tenant)}`
   }
@@ -65,7 +67,11 @@ function withoutTenantPolicy(
   restrictive: readonly PolicyFacts[],
   terms: PolicyTerms,
 ): [id: string, severity: 'error', problem: string] {
-  const { setting, column } = terms
+  const { setting, column, verifier } = terms
+  const unsealed = restrictive.find(({ using }) => comparesTenant(using, { setting, column }) !== 'no')
+  if (verifier !== undefined && unsealed !== undefined) {
+    return ['R13', 'error', `has the policy ${unsealed.name}, which believes the setting and does not ask the seal.`]
+  }
   const reads = `current_setting('${setting}'::text`
   const other = restrictive.find(({ using }) => using?.includes('current_setting(') && !using.includes(reads))
   if (other !== undefined) {

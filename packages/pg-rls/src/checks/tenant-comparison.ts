@@ -2,6 +2,8 @@
 export interface TenantComparison {
   readonly setting: string
   readonly column: string
+  /** The schema of the verifier that must be asked, where the tenant is sealed. */
+  readonly verifier?: string
 }
 
 /**
@@ -21,16 +23,24 @@ export function comparesTenant(expression: string | null, terms: TenantCompariso
 const textual = '(?:text|character varying)'
 const castable = '(?:text|character varying|uuid|smallint|integer|bigint|numeric)'
 
-function conjunct({ setting, column }: TenantComparison, guarded: boolean): RegExp {
+function conjunct({ setting, column, verifier }: TenantComparison, guarded: boolean): RegExp {
   const name = escapePattern(column)
   const quoted = escapePattern(column.replaceAll('"', '""'))
   const own = oneOf(`(?:${name}|"${quoted}")`, textual)
   const read = `current_setting\\('${escapePattern(setting)}'::text(?:, true)?\\)`
-  const value = oneOf(guarded ? `NULLIF\\(${read}, ''::text\\)` : read, castable)
+  const plain = guarded ? `NULLIF\\(${read}, ''::text\\)` : read
+  const value = oneOf(verifier === undefined ? plain : verifierCallPattern(verifier), castable)
   const tenant = `(?:${value}|\\( SELECT ${value}(?: AS \\w+| AS "\\w+")?\\))`
   const equals = `\\((?:${own} = ${tenant}|${tenant} = ${own})\\)`
   // Every operator is printed in parentheses of its own, so that an AND outside of all others binds the whole.
   return new RegExp(`^(?:${equals}|\\(${equals} AND .*\\)|\\(.* AND ${equals}\\))$`, 's')
+}
+
+/** As `pg_get_expr` prints the call; the schema is quoted where its name needs it. */
+function verifierCallPattern(schema: string): string {
+  const name = escapePattern(schema)
+  const quoted = escapePattern(schema.replaceAll('"', '""'))
+  return `(?:${name}|"${quoted}")\\.current_tenant\\(\\)`
 }
 
 function oneOf(inner: string, casts: string): string {

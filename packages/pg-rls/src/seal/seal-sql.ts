@@ -1,0 +1,137 @@
+import { TenancyError } from '@tenantry/core'
+import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
+import { checkSetting, defaultSetting } from '../setting.ts'
+import { paddedKeys, type SealKey } from './seal-key.ts'
+import { kinds, tokenLength } from './token.ts'
+
+/** How a tenant context is sealed. */
+export type SealMode = 'challenge' | 'stamp'
+
+/** Options of {@link installSeal}. */
+export interface SealInstallOptions {
+  readonly mode: SealMode
+  /** The role that serves requests. Gets to call the verifier, and loses what it could attack it with. */
+  readonly runtimeRole: string
+  /** The role that owns the tables and makes their policies. Gets to call the verifier, because the policies hold it too. */
+  readonly tableOwner: string
+  /** The role that owns verifier and keys; made without login. Default `tenantry_seal`. */
+  readonly ownerRole?: string
+  /** Default `tenancy`. */
+  readonly schema?: string
+  /** Default `tenantry.tenant_id`; the same as in `pgRls`. */
+  readonly setting?: string
+}
+
+/** Where the seal stands in a database. */
+export const sealDefaults = { schema: 'tenancy', ownerRole: 'tenantry_seal', setting: 'tenantry.seal' } as const
+
+/** The verifier's signature in a schema, as SQL. */
+export function verifierCall(schema: string = sealDefaults.schema): string {
+  return `${quoteQualified(schema, 'current_tenant')}()`
+}
+
+/**
+ * The statements that install the seal, for a migration that runs as a superuser, or as an administrator with CREATEROLE. May be
+ * run again, also to change the mode. Keys are brought in by {@link sealKeyStatement}.
+ *
+ * @throws {TenancyError} `IDENTIFIER_INVALID`, `INPUT_INVALID`
+ */
+export function installSeal(options: SealInstallOptions): readonly string[] {
+  if (options.mode !== 'challenge' && options.mode !== 'stamp') {
+    throw new TenancyError('INPUT_INVALID', { field: 'mode', rule: 'must be "challenge" or "stamp"' })
+  }
+  const { schema = sealDefaults.schema, ownerRole = sealDefaults.ownerRole } = options
+  const owner = quoteIdentifier(ownerRole)
+  const runtime = quoteIdentifier(options.runtimeRole)
+  const callers = `${runtime}, ${quoteIdentifier(options.tableOwner)}`
+  const space = quoteIdentifier(schema)
+  const keys = quoteQualified(schema, 'seal_key')
+  const verifier = verifierCall(schema)
+  return [
+    // `create role` knows no "if not exists".
+    `do $$ begin create role ${owner} nologin; exception when duplicate_object then null; end $$`,
+    `alter role ${owner} nologin nosuperuser nobypassrls nocreaterole nocreatedb`,
+    `create schema if not exists ${space}`,
+    `revoke all on schema ${space} from public`,
+    `grant usage on schema ${space} to ${callers}, ${owner}`,
+    `create table if not exists ${keys} (id smallint primary key check (id between 0 and 255), ipad bytea not null, opad bytea not null)`,
+    `alter table ${keys} owner to ${owner}`,
+    `revoke all on ${keys} from public, ${runtime}`,
+    `create or replace function ${verifier} returns text language plpgsql stable security definer parallel restricted as $verifier$${verifierSource(options)}$verifier$`,
+    `alter function ${verifier} owner to ${owner}`,
+    `revoke all on function ${verifier} from public`,
+    `grant execute on function ${verifier} to ${callers}`,
+    `revoke create on schema public from public, ${runtime}`,
+    `do $$ begin execute format('revoke temporary on database %I from public, ${runtime.replaceAll("'", "''")}', current_database()); end $$`,
+  ]
+}
+
+/**
+ * The body of the verifier. `verify()` compares it with what stands in the database.
+ *
+ * - The key is only ever a column inside one static `select`. In a variable, it would be folded into a plan that any user can have
+ *   printed (`debug_print_plan`).
+ * - Every name is qualified, so that no `search_path` and no temporary object can put another function or operator in its place;
+ *   a `set search_path` on the function would do the same and costs 3 µs a call.
+ * - The comparison is of hashes, so that its time tells nothing of the true code.
+ * - A token that is there and does not hold is an error. An empty result would look like "no rows".
+ */
+export function verifierSource(options: Pick<SealInstallOptions, 'mode' | 'schema' | 'setting'>): string {
+  const { mode, schema = sealDefaults.schema } = options
+  const setting = checkSetting(options.setting ?? defaultSetting)
+  const length = tokenLength[mode]
+  const head = length - 32
+  const now = 'pg_catalog.timestamptz_send(pg_catalog.transaction_timestamp())'
+  const pid = 'pg_catalog.int4send(pg_catalog.pg_backend_pid())'
+  const fresh =
+    mode === 'challenge'
+      ? `pg_catalog.substr(t, 3, 12) operator(pg_catalog.=) (${pid} operator(pg_catalog.||) ${now})`
+      : `pg_catalog.substr(t, 3, 4) operator(pg_catalog.=) any (array[pg_catalog.decode('00000000', 'hex'), ${pid}])
+     and pg_catalog.substr(t, 7, 8) operator(pg_catalog.<=) ${now} and pg_catalog.substr(t, 15, 8) operator(pg_catalog.>=) ${now}`
+  return `
+declare
+  tenant pg_catalog.text := pg_catalog.current_setting('${setting}', true);
+  t pg_catalog.bytea;
+  verified pg_catalog.text;
+begin
+  if tenant is null or tenant operator(pg_catalog.=) '' then return null; end if;
+  t := pg_catalog.decode(pg_catalog.current_setting('${sealDefaults.setting}', true), 'hex');
+  select tenant into verified from ${quoteQualified(schema, 'seal_key')} k
+   where pg_catalog.length(t) operator(pg_catalog.=) ${length}
+     and pg_catalog.get_byte(t, 0) operator(pg_catalog.=) ${kinds[mode]}
+     and k.id operator(pg_catalog.=) pg_catalog.get_byte(t, 1)::pg_catalog.int2
+     and ${fresh}
+     and pg_catalog.sha256(k.opad operator(pg_catalog.||) pg_catalog.sha256(k.opad operator(pg_catalog.||) pg_catalog.sha256(k.ipad operator(pg_catalog.||) pg_catalog.substr(t, 1, ${head}) operator(pg_catalog.||) pg_catalog.convert_to(tenant, 'UTF8'))))
+         operator(pg_catalog.=) pg_catalog.sha256(k.opad operator(pg_catalog.||) pg_catalog.substr(t, ${head + 1}, 32));
+  if verified is null then
+    raise exception 'the seal of the tenant context does not hold' using errcode = 'insufficient_privilege';
+  end if;
+  return verified;
+end `
+}
+
+/** A statement with parameters, as `pg` takes it. */
+export interface SealKeyStatement {
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/**
+ * The statement that brings a key into the database, or replaces it. The key travels as parameters, so that statement logs do
+ * not show it. Run it as the administrator.
+ *
+ * @throws {TenancyError} `CONFIG_INVALID`
+ */
+export function sealKeyStatement(key: SealKey, schema: string = sealDefaults.schema): SealKeyStatement {
+  const { inner, outer } = paddedKeys(key)
+  return {
+    text: `insert into ${quoteQualified(schema, 'seal_key')} (id, ipad, opad) values ($1, $2, $3)
+      on conflict (id) do update set ipad = excluded.ipad, opad = excluded.opad`,
+    values: [key.id, inner, outer],
+  }
+}
+
+/** The statement that removes a key; tokens that it sealed do not hold any more. */
+export function removeSealKeyStatement(id: number, schema: string = sealDefaults.schema): SealKeyStatement {
+  return { text: `delete from ${quoteQualified(schema, 'seal_key')} where id = $1`, values: [id] }
+}

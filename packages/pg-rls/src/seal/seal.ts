@@ -1,0 +1,87 @@
+import { type Logger, TenancyError } from '@tenantry/core'
+import type { Seal } from '@tenantry/pg'
+import { checkedKey, type SealKeys } from './seal-key.ts'
+import { type SealMode, sealDefaults } from './seal-sql.ts'
+import { challengeToken, stampToken } from './token.ts'
+
+/** A seal with the key that it seals with. */
+export interface KeyedSeal {
+  readonly seal: Seal
+  /** Reads the key. What it throws keeps the isolation from starting. */
+  load(): Promise<void>
+}
+
+/** Options of {@link createSeal}. */
+export interface SealOptions {
+  readonly mode: SealMode
+  readonly keys: SealKeys
+  /** Whether transactions of one client may run on several server connections (PgBouncer in transaction mode). */
+  readonly pooler: boolean
+  readonly logger: Logger
+}
+
+// Microseconds around the server's clock in which a stamp holds. Wide enough for a statement that waits on its way, and for the
+// error of our reading of the clock; what is captured can be replayed for as long, on the same connection.
+const before = 2_000_000n
+const after = 5_000_000n
+
+// Milliseconds after which the key is read again.
+const keyLasts = 60_000
+
+const pid = 'int4send(pg_backend_pid())'
+const questions = {
+  challenge: `select encode(${pid} || timestamptz_send(transaction_timestamp()), 'hex')`,
+  stamp: `select encode(${pid} || timestamptz_send(clock_timestamp()), 'hex')`,
+} as const
+
+const noPid = Buffer.alloc(4)
+
+/** Makes the proofs of a sealed pool. */
+export function createSeal({ mode, keys, pooler, logger }: SealOptions): KeyedSeal {
+  let key: { readonly id: number; readonly bytes: Buffer; readonly read: number } | undefined
+  let reading = false
+
+  async function load(): Promise<void> {
+    const given = await keys()
+    key = { id: given.id, bytes: checkedKey(given), read: performance.now() }
+  }
+
+  /** Until another key is there, the old one goes on: it holds for as long as the database has it. */
+  function refresh(): void {
+    if (reading) return
+    reading = true
+    load()
+      .catch((error: unknown) => {
+        logger.error({ event: 'pg-rls.seal', error: String(error) }, 'The sealing key could not be read again.')
+        if (key !== undefined) key = { ...key, read: performance.now() }
+      })
+      .finally(() => {
+        reading = false
+      })
+  }
+
+  function present(): { readonly id: number; readonly bytes: Buffer } {
+    if (key === undefined)
+      throw new TenancyError('CONFIG_INVALID', { source: 'The sealing key', problems: ['it was not read'] })
+    if (performance.now() - key.read > keyLasts) refresh()
+    return key
+  }
+
+  return {
+    load,
+    seal: {
+      setting: sealDefaults.setting,
+      per: mode === 'challenge' ? 'transaction' : 'connection',
+      question: questions[mode],
+      prove(tenant, answer, age) {
+        const { id, bytes } = present()
+        const said = Buffer.from(answer, 'hex')
+        if (said.length !== 12)
+          throw new TenancyError('CONNECTION_LOST', { reason: 'the server did not say who it is' })
+        if (mode === 'challenge') return challengeToken(id, bytes, tenant.id, said)
+        const now = said.readBigInt64BE(4) + BigInt(Math.round(age * 1000))
+        return stampToken(id, bytes, tenant.id, pooler ? noPid : said.subarray(0, 4), now - before, now + after)
+      },
+    },
+  }
+}

@@ -1,0 +1,55 @@
+import { TenancyError } from '@tenantry/core'
+import type pg from 'pg'
+import type { Place } from './places.ts'
+import { ScopedQuery, type Standing, type Statement, send, type TenantScope } from './scoped-query.ts'
+
+/** A statement of our own. */
+export function plainStatement(kind: Statement['kind'], text: string): Statement {
+  const nothing = undefined
+  return {
+    kind,
+    text,
+    values: nothing,
+    name: nothing,
+    rowMode: nothing,
+    types: nothing,
+    binary: nothing,
+    queryTimeout: nothing,
+  }
+}
+
+const begin = plainStatement('begin', 'begin')
+const rollback = plainStatement('rollback', 'rollback')
+
+/**
+ * Runs one statement at a place: in one write, or, when its seal needs a transaction and none is open, in a transaction of its
+ * own, of which the statement and COMMIT are one write.
+ */
+export async function runStatement(
+  { client, session }: Pick<Place, 'client' | 'session'>,
+  statement: Statement,
+  scope: TenantScope,
+  standing: Exclude<Standing, 'last'>,
+): Promise<pg.QueryResult> {
+  // The next transaction would have another time, for which there is no proof.
+  if (scope.seal !== undefined && /^(?:commit|rollback)$/.test(statement.kind) && /\bchain\b/i.test(statement.text)) {
+    throw new TenancyError('STATEMENT_REFUSED', {
+      statement: 'AND CHAIN',
+      reason: 'the seal holds for one transaction',
+      advice: 'End the transaction, then BEGIN another.',
+    })
+  }
+  if (scope.seal?.per !== 'transaction' || statement.kind !== 'ordinary' || session.status !== 'I') {
+    return send(client, session, new ScopedQuery(statement, scope, session, standing))
+  }
+  await send(client, session, new ScopedQuery(begin, scope, session, 'alone'))
+  try {
+    return await send(client, session, new ScopedQuery(statement, scope, session, 'last'))
+  } catch (error) {
+    // Otherwise the connection is given up at the end, and the server rolls back.
+    if (session.tainted === undefined && session.inFlight.length === 0) {
+      await send(client, session, new ScopedQuery(rollback, scope, session))
+    }
+    throw error
+  }
+}
