@@ -107,6 +107,12 @@ try {
     rounds,
     operations,
   }
+  const missed = results.some(
+    ({ goal, scopedToRaw, transactionToScoped }) =>
+      scopedToRaw > goal.scopedAtMost || transactionToScoped < goal.fasterThanTransaction,
+  )
+  // So that a script notices; run it on a machine that has nothing else to do.
+  process.exitCode = missed ? 1 : 0
   if (options.json) console.log(JSON.stringify({ machine, results }, null, 2))
   else {
     console.log(

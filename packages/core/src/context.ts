@@ -30,8 +30,21 @@ export function createContext(): Context {
       if (outer?.kind === 'tenant' && scope.kind === 'tenant' && outer.tenant.id !== scope.tenant.id) {
         throw new TenancyError('TENANT_SWITCHED', { from: outer.tenant.id, to: scope.tenant.id })
       }
-      return storage.run(Object.freeze(scope), fn)
+      return storage.run(Object.freeze(scope), () => started(fn()))
     },
     bind: fn => AsyncResource.bind(fn),
   }
+}
+
+/**
+ * A query builder is a thenable that does its work when it is awaited, which its caller does outside. It is started here, in the
+ * context that it was made in.
+ */
+function started<T>(result: T): T {
+  if (result instanceof Promise || !isThenable(result)) return result
+  return new Promise((resolve, reject) => result.then(resolve, reject)) as T
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -1,6 +1,6 @@
 /**
- * Every error of Tenantry: code → HTTP status, a title that may be shown to anybody, and the message for developers,
- * whose argument type becomes {@link TenancyError.details}. Messages and details never carry a secret.
+ * Every error of Tenantry: code → HTTP status, a title that may be shown to anybody, what to do next, and the message for
+ * developers, whose argument type becomes {@link TenancyError.details}. Messages and details never carry a secret.
  *
  * `exposed` marks the codes whose message says only what the caller sent wrong, so that it may be shown to the caller.
  * `docs/errors.md` is made from this table, and a test holds the two equal.
@@ -9,105 +9,126 @@ export const errors = {
   TENANT_CONTEXT_MISSING: {
     status: 500,
     title: 'No tenant in context.',
+    next: 'Wrap the work in tenancy.run(tenant, fn), put the middleware in front of the route, or bind the callback with tenancy.bind. Nothing was sent.',
     message: (d: { scope: 'none' | 'system' }) =>
-      d.scope === 'system'
-        ? 'No tenant in context: the system scope has none. Enter one with tenancy.run(tenant, fn).'
-        : 'No tenant in context. Wrap the work in tenancy.run(tenant, fn), or put the middleware in front of it.',
+      d.scope === 'system' ? 'No tenant in context: the system scope has none.' : 'No tenant in context.',
   },
   TENANT_SWITCHED: {
     status: 500,
     title: 'The tenant changed inside a unit of work.',
+    next: "Leave the first tenant's unit of work before entering the second, or go through tenancy.runAsSystem.",
     message: (d: { from: string; to: string }) =>
-      `Tenant "${d.to}" was entered inside the unit of work of tenant "${d.from}". Leave it first, or go through tenancy.runAsSystem().`,
+      `Tenant "${d.to}" was entered inside the unit of work of tenant "${d.from}".`,
   },
   TENANT_ABSENT: {
     status: 400,
     title: 'The request names no tenant.',
+    next: "Call the tenant's own host or path; to serve such requests by a default tenant, set onUnresolved: 'default'.",
     message: (d: { tried: readonly string[] }) =>
       `The request names no tenant (tried: ${d.tried.join(', ') || 'nothing'}).`,
   },
   TENANT_CREDENTIALS_REQUIRED: {
     status: 401,
     title: 'The request names no tenant and carries no credentials.',
+    next: 'Send a credential that names a tenant.',
     message: (d: { tried: readonly string[] }) =>
       `The request carries nothing that identifies a tenant (tried: ${d.tried.join(', ') || 'nothing'}).`,
   },
   TENANT_NOT_FOUND: {
     status: 404,
     title: 'Unknown tenant.',
+    next: 'Check the spelling and the registry; tenancy.explain(request) says which source named it. An archived tenant answers the same.',
     message: (d: { key: string }) => `Unknown tenant (${d.key}).`,
   },
   TENANT_SUSPENDED: {
     status: 403,
     title: 'This tenant is suspended.',
+    next: 'Make the tenant active again, or leave it.',
     message: (d: { tenant: string }) => `Tenant "${d.tenant}" is suspended.`,
   },
   TENANT_NOT_READY: {
     status: 503,
     title: 'This tenant is not ready yet.',
+    next: 'Try again once it is active; if it is failed, provision it again.',
     message: (d: { tenant: string; status: string }) =>
       `Tenant "${d.tenant}" cannot be served while it is ${d.status}.`,
   },
   TENANT_AMBIGUOUS: {
     status: 403,
     title: 'The request names more than one tenant.',
+    next: 'Make the sources agree: the host, the path and the credential must name one tenant.',
     message: (d: { sources: readonly string[] }) => `These sources name different tenants: ${d.sources.join(', ')}.`,
   },
   TENANT_UNVERIFIED: {
     status: 403,
     title: 'Nothing vouches for the tenant that the request names.',
-    message: (d: { sources: readonly string[] }) =>
-      `The tenant is only asserted (${d.sources.join(', ')}). Trust the source by its option, or add one that is verified.`,
+    next: 'Add a verified source, or trust this one by its option if only a gateway can set it.',
+    message: (d: { sources: readonly string[] }) => `The tenant is only asserted (${d.sources.join(', ')}).`,
   },
   CREDENTIAL_INVALID: {
     status: 401,
     title: 'The credentials are not valid.',
+    next: 'Send a valid credential. A bad one never falls back to another source.',
     message: (d: { source: string }) => `The credential given by ${d.source} is not valid.`,
   },
   REQUEST_INVALID: {
     status: 400,
     title: 'The request is malformed.',
+    next: 'Send the named field as the rule says.',
     exposed: true,
     message: (d: { field: string; rule: string }) => `${d.field}: ${d.rule}.`,
   },
   INPUT_INVALID: {
     status: 400,
     title: 'The input is not valid.',
+    next: 'Give the named field as the rule says.',
     exposed: true,
+    message: (d: { field: string; rule: string }) => `${d.field}: ${d.rule}.`,
+  },
+  ARGUMENT_INVALID: {
+    status: 500,
+    title: 'An interface of Tenantry was called wrongly.',
+    next: 'Mend the call: the named argument must be as the rule says.',
     message: (d: { field: string; rule: string }) => `${d.field}: ${d.rule}.`,
   },
   TENANT_EXISTS: {
     status: 409,
     title: 'A tenant with this name exists already.',
+    next: 'Choose another value for the named field.',
     message: (d: { field: 'id' | 'slug' | 'domain' | 'isDefault' | 'isControl'; value: string }) =>
       `Another tenant has this ${d.field} already: ${d.value}.`,
   },
   VERSION_CONFLICT: {
     status: 409,
     title: 'The tenant was changed in the meantime.',
+    next: 'Read the tenant again and repeat the change.',
     message: (d: { tenant: string; expected: number; actual: number }) =>
-      `Tenant "${d.tenant}" is at version ${d.actual}, not ${d.expected}. Read it again and repeat the change.`,
+      `Tenant "${d.tenant}" is at version ${d.actual}, not ${d.expected}.`,
   },
   CONFIG_INVALID: {
     status: 500,
     title: 'The configuration is not valid.',
+    next: 'Mend every problem of the list; each names its place, none shows a value.',
     message: (d: { source: string; problems: readonly string[] }) =>
       `${d.source} is not valid:${d.problems.map(problem => `\n  - ${problem}`).join('')}`,
   },
   ENVELOPE_INVALID: {
     status: 400,
     title: 'The tenant envelope is not valid.',
-    message: (d: { rule: string }) => `The tenant envelope is not valid: ${d.rule}. Make it with tenancy.capture().`,
+    next: 'Put what tenancy.capture() gives into the job, unchanged.',
+    message: (d: { rule: string }) => `The tenant envelope is not valid: ${d.rule}.`,
   },
   FOR_EACH_FAILED: {
     status: 500,
     title: 'The work failed for some tenants.',
+    next: 'Look at error.cause.errors, one for each failed tenant, and repeat the work for those.',
     message: (d: { failed: readonly string[]; total: number }) =>
-      `The work failed for ${d.failed.length} of ${d.total} tenants: ${d.failed.join(', ')}. The causes are in error.cause.errors.`,
+      `The work failed for ${d.failed.length} of ${d.total} tenants: ${d.failed.join(', ')}.`,
   },
   UNSAFE_CONFIGURATION: {
     status: 500,
     title: 'The isolation is not configured safely.',
+    next: 'Run the fix of each finding, or ask for the findings with verify().',
     message: (d: {
       isolation: string
       findings: readonly { id: string; object: string; problem: string; fix: string }[]
@@ -119,39 +140,46 @@ export const errors = {
   ERASURE_INCOMPLETE: {
     status: 500,
     title: 'The tenant could not be erased.',
+    next: 'Grant DELETE on the named objects, or leave them out, and erase again. Nothing was erased.',
     message: (d: { tenant: string; objects: readonly string[] }) =>
       `Nothing of tenant "${d.tenant}" was erased, because these may not be deleted from: ${d.objects.join(', ')}.`,
   },
   SCOPE_CLOSED: {
     status: 500,
     title: 'A tenant handle was used after its end.',
-    message: (d: { what: string }) => `${d.what} was used after its end. Nothing was sent. Ask for a new one.`,
+    next: 'Take a connection with pool.connect() in each unit of work and release it at its end; open a new isolation if this one was closed.',
+    message: (d: { what: string }) => `${d.what} was used after its end. Nothing was sent.`,
   },
   SCOPE_MISMATCH: {
     status: 500,
     title: 'A connection of one tenant was used for another.',
+    next: 'Release the connection in the unit of work that leased it.',
     message: (d: { lease: string; current: string }) =>
       `This connection was leased for tenant "${d.lease}", but the unit of work belongs to tenant "${d.current}". Nothing was sent.`,
   },
   STATEMENT_REFUSED: {
     status: 500,
     title: 'The statement cannot be scoped to a tenant.',
+    next: 'Follow the advice. Nothing was sent.',
     message: (d: { statement: string; reason: string; advice: string }) =>
       `${d.statement} was refused and not sent: ${d.reason}. ${d.advice}`,
   },
   IDENTIFIER_INVALID: {
-    status: 400,
+    status: 500,
     title: 'The SQL identifier is not valid.',
+    next: 'Choose an identifier that obeys the rule.',
     message: (d: { identifier: string; rule: string }) => `The SQL identifier ${d.identifier} is not valid: ${d.rule}.`,
   },
   DATABASE_UNAVAILABLE: {
     status: 503,
     title: 'The database cannot be reached.',
-    message: (d: { reason: string }) => `The database cannot be reached (${d.reason}). The pool recovers by itself.`,
+    next: 'Try again; the pool recovers by itself when the database is back.',
+    message: (d: { reason: string }) => `The database cannot be reached (${d.reason}).`,
   },
   CONNECTION_LOST: {
     status: 503,
     title: 'The database connection was lost.',
+    next: 'Repeat the work if it may be done twice: whether the last statement ran is not known.',
     message: (d: { reason: string }) =>
       `The connection was lost or given up (${d.reason}). Whether the last statement ran is not known; the transaction did not commit unless COMMIT had been answered.`,
   },
@@ -183,14 +211,29 @@ export class TenancyError<C extends ErrorCode = ErrorCode> extends Error {
 
   constructor(code: C, details: ErrorDetails<C>, options?: ErrorOptions) {
     // The table pairs each code with the details of its own message; TypeScript cannot follow that through an index.
-    const entry = errors[code] as { status: number; message: (details: ErrorDetails<C>) => string }
-    super(entry.message(details), options)
+    const entry = errors[code] as { status: number; next: string; message: (details: ErrorDetails<C>) => string }
+    super(`${entry.message(details)} ${entry.next}`, options)
     this.code = code
     this.status = entry.status
     this.details = details
     Object.defineProperty(this, 'name', { value: 'TenancyError', configurable: true })
     Object.defineProperty(this, brand, { value: true })
   }
+}
+
+/**
+ * The error of Tenantry that a caught value is or was caused by: libraries wrap what they catch.
+ *
+ * @returns `undefined` when there is none among the value and its causes.
+ */
+export function tenancyErrorOf(value: unknown): AnyTenancyError | undefined {
+  let candidate = value
+  // Deep enough for any library, and an end for causes that go in a circle.
+  for (let depth = 0; depth < 10 && candidate instanceof Error; depth++) {
+    if (isTenancyError(candidate)) return candidate
+    candidate = candidate.cause
+  }
+  return undefined
 }
 
 /** Whether a caught value is an error of Tenantry, from whichever copy of the package. */

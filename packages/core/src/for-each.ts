@@ -12,7 +12,7 @@ export interface ForEachOptions {
  *
  * @returns how many tenants were worked on.
  * @throws {TenancyError} `FOR_EACH_FAILED` after the last one, when any failed; its cause is an `AggregateError` of the
- * failures. `INPUT_INVALID` for a concurrency below one.
+ * failures. `ARGUMENT_INVALID` for a concurrency below one.
  */
 export async function forEachTenant(
   tenants: AsyncIterable<Tenant>,
@@ -21,7 +21,7 @@ export async function forEachTenant(
 ): Promise<number> {
   const { concurrency = 4 } = options
   if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new TenancyError('INPUT_INVALID', { field: 'concurrency', rule: 'must be a whole number of at least 1' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'concurrency', rule: 'must be a whole number of at least 1' })
   }
   const source = tenants[Symbol.asyncIterator]()
   const failed: string[] = []

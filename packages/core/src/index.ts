@@ -1,5 +1,5 @@
 export type { Awaitable } from './awaitable.ts'
-export type { Scope, SystemAccess } from './context.ts'
+export type { SystemAccess } from './context.ts'
 export type { TenantEnvelope } from './envelope.ts'
 export {
   type AnyTenancyError,
@@ -8,6 +8,7 @@ export {
   errors,
   isTenancyError,
   TenancyError,
+  tenancyErrorOf,
 } from './errors.ts'
 export type { Listener, TenancyEvents } from './events.ts'
 export type { ForEachOptions } from './for-each.ts'
@@ -20,7 +21,7 @@ export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
 export type { Outcome, Step, Trace } from './resolution.ts'
 export type { Match, Resolver } from './resolver.ts'
-export { type HeaderOptions, header } from './resolvers/header.ts'
+export { type GatewayProof, type HeaderOptions, header } from './resolvers/header.ts'
 export { type HostOptions, host } from './resolvers/host.ts'
 export { type PathOptions, path } from './resolvers/path.ts'
 export { envSecrets, type Secret, type SecretSource, secret } from './secret.ts'

@@ -1,9 +1,18 @@
 import { errors, type TenancyError } from './errors.ts'
 
+interface Entry {
+  readonly status: number
+  readonly title: string
+  readonly exposed?: boolean
+  message(details: unknown): string
+}
+
 /** A TenancyError as an HTTP answer: problem details (RFC 9457). */
 export interface Problem {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  /** Headers to take off an answer that was begun: they speak of a body that is not sent now. */
+  readonly replaces: readonly string[]
   readonly body: {
     readonly type: string
     readonly title: string
@@ -22,7 +31,7 @@ export interface Problem {
  * response.writeHead(status, headers).end(JSON.stringify(body))
  */
 export function problemOf(error: TenancyError): Problem {
-  const entry: { status: number; title: string; exposed?: boolean } | undefined = errors[error.code]
+  const entry: Entry | undefined = errors[error.code] as Entry | undefined
   // Another version of the package may have codes that this one does not know.
   const { status, title } = entry ?? { status: error.status, title: 'The request failed.' }
   return {
@@ -35,12 +44,13 @@ export function problemOf(error: TenancyError): Problem {
       // Required with 401 by RFC 9110 section 11.6.1.
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
+    replaces: ['content-length', 'content-encoding', 'content-range', 'etag', 'last-modified'],
     body: {
       type: `urn:tenantry:error:${error.code}`,
       title,
       status,
       code: error.code,
-      ...(entry?.exposed === true ? { detail: error.message } : {}),
+      ...(entry?.exposed === true ? { detail: entry.message(error.details) } : {}),
     },
   }
 }

@@ -37,7 +37,8 @@ export interface TenancyOptions {
 /** Who is the tenant, and in whose context does this code run. Made by {@link createTenancy}. */
 export interface Tenancy {
   /**
-   * Runs a unit of work as a tenant. The context ends with the work, and follows it through promises.
+   * Runs a unit of work as a tenant. The context ends with the work, and follows it through promises. A query builder that is
+   * returned is started, and its promise given back.
    *
    * @throws {TenancyError} `TENANT_SWITCHED` inside the unit of work of another tenant; `TENANT_SUSPENDED`,
    * `TENANT_NOT_FOUND`, `TENANT_NOT_READY` for a tenant that may not be served.
@@ -59,7 +60,7 @@ export interface Tenancy {
    * Runs work that belongs to no tenant. Logged, and told to `system` listeners for the audit. There is no tenant inside, so
    * tenant handles refuse to work; `run` may enter any tenant.
    *
-   * @throws {TenancyError} `INPUT_INVALID` without an actor or a reason.
+   * @throws {TenancyError} `ARGUMENT_INVALID` without an actor or a reason.
    */
   runAsSystem<T>(access: SystemAccess, fn: () => T): T
   /** Binds a callback to the present context, for emitters, timers and queues that would call it in another. */
@@ -84,14 +85,15 @@ export interface Tenancy {
   /**
    * Runs a job as the tenant of its envelope, which is looked up and checked again.
    *
-   * @throws {TenancyError} `ENVELOPE_INVALID`, `TENANT_NOT_FOUND`, `TENANT_SUSPENDED`, `TENANT_NOT_READY`
+   * @throws {TenancyError} `ENVELOPE_INVALID`, `TENANT_NOT_FOUND`, `TENANT_SUSPENDED`, `TENANT_NOT_READY`, `TENANT_SWITCHED`
    */
   resume<T>(envelope: unknown, fn: () => T): Promise<Awaited<T>>
   /**
    * Runs work as each active tenant, several at once. One tenant's failure does not stop the others.
    *
    * @returns how many tenants were worked on.
-   * @throws {TenancyError} `FOR_EACH_FAILED` at the end; `TENANT_SWITCHED` inside a tenant's unit of work.
+   * @throws {TenancyError} `FOR_EACH_FAILED` at the end; `TENANT_SWITCHED` inside a tenant's unit of work; `ARGUMENT_INVALID`;
+   * and what the registry throws.
    */
   forEach(fn: (tenant: Tenant) => unknown, options?: ForEachOptions): Promise<number>
   /** Hears of resolutions, refusals and system access. Returns a function that stops it. */
@@ -137,7 +139,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   function runAsSystem<T>(access: SystemAccess, fn: () => T): T {
     for (const field of ['actor', 'reason'] as const) {
       if (typeof access[field] !== 'string' || access[field].trim() === '') {
-        throw new TenancyError('INPUT_INVALID', { field, rule: 'must say who looks across tenants, or why' })
+        throw new TenancyError('ARGUMENT_INVALID', { field, rule: 'must say who looks across tenants, or why' })
       }
     }
     const { actor, reason } = access
@@ -166,7 +168,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     } else {
       events.emit('resolved', { trace })
     }
-    return tenant
+    return frozen(tenant)
   }
 
   async function resume<T>(envelope: unknown, fn: () => T): Promise<Awaited<T>> {

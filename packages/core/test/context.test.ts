@@ -282,7 +282,7 @@ describe('the system scope', () => {
     ['reason', { actor: 'ops', reason: '' }],
     ['reason', { actor: 'ops' }],
   ])('is refused without its %s', async (field, incomplete) => {
-    const { details } = await refusal('INPUT_INVALID', () =>
+    const { details } = await refusal('ARGUMENT_INVALID', () =>
       makeTenancy().runAsSystem(incomplete as typeof access, () => 'never'),
     )
     expect(details.field).toBe(field)
@@ -299,5 +299,21 @@ describe('the system scope', () => {
     mine.actor = 'somebody else'
     go.open()
     expect(await work).toBeUndefined()
+  })
+})
+
+describe('X5 a query builder that is returned', () => {
+  it('does its work in the context, though it is awaited outside', async () => {
+    const tenancy = makeTenancy()
+    // biome-ignore lint/suspicious/noThenProperty: a query builder works when it is asked for its result.
+    const builder = { then: (resolve: (slug: string) => void) => resolve(tenancy.current().slug) }
+    expect(await tenancy.run(acme, () => builder)).toBe(acme.slug)
+    const failing = {
+      // biome-ignore lint/suspicious/noThenProperty: as above.
+      then(_: unknown, reject: (error: Error) => void) {
+        reject(new Error('of the builder'))
+      },
+    }
+    await expect(tenancy.run(acme, () => failing)).rejects.toThrow('of the builder')
   })
 })

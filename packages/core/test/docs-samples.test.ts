@@ -85,7 +85,7 @@ describe('the samples of every README compile', () => {
     expect(found).toEqual([])
   })
 
-  it.each(['core', 'express'])('and there are some in that of %s', name => {
-    expect(samples.get(join(root, 'packages', name, 'README.md'))?.size).toBeGreaterThan(0)
+  it.each(pages.map(page => [relative(root, page), page]))('and there are some in %s', (_, page) => {
+    expect(samples.get(page)?.size).toBeGreaterThan(0)
   })
 })

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { errors, isTenancyError, problemOf, TenancyError } from '../src/index.ts'
+import { errors, isTenancyError, problemOf, TenancyError, tenancyErrorOf } from '../src/index.ts'
 
 afterEach(() => vi.resetModules())
 
@@ -16,7 +16,7 @@ describe('the table of errors', () => {
     const cause = new Error('below')
     const error = new TenancyError('VERSION_CONFLICT', { tenant: 'acme', expected: 1, actual: 2 }, { cause })
     expect(error).toMatchObject({ code: 'VERSION_CONFLICT', status: 409, details: { expected: 1, actual: 2 }, cause })
-    expect(error.message).toBe('Tenant "acme" is at version 2, not 1. Read it again and repeat the change.')
+    expect(error.message).toBe('Tenant "acme" is at version 2, not 1. Read the tenant again and repeat the change.')
     expect(String(error)).toMatch(/^TenancyError: Tenant "acme"/)
     expect(inspect(error)).toContain('errors.test.ts')
   })
@@ -75,5 +75,29 @@ describe('problemOf', () => {
       status: 418,
       code: 'FROM_THE_FUTURE',
     })
+  })
+})
+
+describe('tenancyErrorOf', () => {
+  const error = new TenancyError('DATABASE_UNAVAILABLE', { reason: 'ECONNREFUSED' })
+
+  it('finds the error under what a library wrapped it in', () => {
+    expect(tenancyErrorOf(error)).toBe(error)
+    expect(tenancyErrorOf(new Error('query failed', { cause: new Error('driver', { cause: error }) }))).toBe(error)
+  })
+
+  it('finds none where there is none, and comes to an end', () => {
+    const circle = new Error('circle')
+    circle.cause = circle
+    for (const value of [
+      undefined,
+      null,
+      'DATABASE_UNAVAILABLE',
+      { code: 'DATABASE_UNAVAILABLE' },
+      new Error('x'),
+      circle,
+    ]) {
+      expect(tenancyErrorOf(value)).toBeUndefined()
+    }
   })
 })

@@ -77,7 +77,7 @@ describe('forEach', () => {
   })
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses a concurrency of %s', async concurrency => {
-    const { details } = await refusal('INPUT_INVALID', () => make(1).tenancy.forEach(nothing, { concurrency }))
+    const { details } = await refusal('ARGUMENT_INVALID', () => make(1).tenancy.forEach(nothing, { concurrency }))
     expect(details.field).toBe('concurrency')
   })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { header, isTenancyError, type RequestView } from '../src/index.ts'
+import { header, isTenancyError, type RequestView, secret } from '../src/index.ts'
 import { refusal, request } from './support.ts'
 
 const send = (value: string | string[]) => request('/', { 'x-tenant-id': value })
@@ -17,6 +17,30 @@ describe('header', () => {
       header({ trusted }).resolve(request('/', { 'x-tenant-id': 'acme', 'x-gateway-key': key }))
     expect(ask('right')).toMatchObject({ trust: 'verified' })
     expect(ask('wrong')).toMatchObject({ trust: 'asserted' })
+  })
+
+  describe('E3 a gateway that proves itself', () => {
+    const proof = secret('a secret of the gateway')
+    const ask = (headers: Record<string, string | string[]>) =>
+      header({ trusted: { header: 'X-Gateway-Key', secret: proof } }).resolve(
+        request('/', { 'x-tenant-id': 'acme', ...headers }),
+      )
+
+    it('is believed by its secret and by nothing else', () => {
+      expect(ask({ 'x-gateway-key': 'a secret of the gateway' })).toMatchObject({ trust: 'verified' })
+      for (const wrong of ['', 'a secret', 'a secret of the gateway ', 'A secret of the gateway', 'undefined']) {
+        expect(ask({ 'x-gateway-key': wrong })).toMatchObject({ trust: 'asserted' })
+      }
+      expect(ask({})).toMatchObject({ trust: 'asserted' })
+    })
+
+    it('may not prove itself twice', async () => {
+      await refusal('REQUEST_INVALID', () => ask({ 'x-gateway-key': ['a secret of the gateway', 'x'] }))
+    })
+
+    it('needs a secret worth the name', async () => {
+      await refusal('ARGUMENT_INVALID', () => header({ trusted: { header: 'x-gateway-key', secret: secret('') } }))
+    })
   })
 
   it('E3 does not take a promise for a yes', () => {

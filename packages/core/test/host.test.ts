@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { host, isTenancyError } from '../src/index.ts'
 import { refusal, request } from './support.ts'
 
-const resolver = host({ baseDomains: ['example.com'], neutral: ['127.0.0.1', 'status.example.com'] })
+const resolver = host({ baseDomains: ['example.com'], ownHosts: ['127.0.0.1', 'status.example.com'] })
 const resolve = (value: string | string[], target = '/') => resolver.resolve(request(target, { host: value }))
 const match = (kind: 'slug' | 'domain', value: string) => ({ key: { kind, value }, trust: 'verified', fallback: true })
 
@@ -138,8 +138,8 @@ describe('host', () => {
 
   it.each([
     ['baseDomains', { baseDomains: ['https://example.com'] }],
-    ['neutral', { neutral: ['a b'] }],
+    ['ownHosts', { ownHosts: ['a b'] }],
   ])('names the option %s when it holds something else than hosts', async (field, options) => {
-    expect((await refusal('INPUT_INVALID', () => host(options))).details.field).toBe(field)
+    expect((await refusal('ARGUMENT_INVALID', () => host(options))).details.field).toBe(field)
   })
 })

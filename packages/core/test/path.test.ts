@@ -63,7 +63,7 @@ describe('path', () => {
   })
 
   it.each(['t', '/t/', '/t?', '/%74', '/t#', '//', '/a b'])('refuses the prefix %j', async prefix => {
-    expect((await refusal('INPUT_INVALID', () => path({ prefix }))).details.field).toBe('path prefix')
+    expect((await refusal('ARGUMENT_INVALID', () => path({ prefix }))).details.field).toBe('path prefix')
   })
 
   it.each(['', '/t', '/api/v1'])('gives for any target after %j: nothing, a slug, or REQUEST_INVALID', prefix => {

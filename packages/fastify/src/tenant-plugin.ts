@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { isTenancyError, nodeRequestView, type Problem, problemOf, type Tenancy, type Tenant } from '@tenantry/core'
+import { nodeRequestView, type Problem, problemOf, type Tenancy, type Tenant, tenancyErrorOf } from '@tenantry/core'
 import type { FastifyPluginAsync, preHandlerHookHandler } from 'fastify'
 
 declare module 'fastify' {
@@ -44,7 +44,8 @@ const plugin: FastifyPluginAsync<TenantPluginOptions> = async (scope, { tenancy 
   // What ran before may have called back in another request's context: that of a connection they share, say.
   scope.addHook('preValidation', reenter).addHook('preHandler', reenter)
   scope.addHook('onError', (request, _reply, error, done) => {
-    if (isTenancyError(error)) problems.set(request, problemOf(error))
+    const known = tenancyErrorOf(error)
+    if (known !== undefined) problems.set(request, problemOf(known))
     inContext(request, done) // Fastify's timer of `handlerTimeout` is older than the context.
   })
   // Not `setErrorHandler`: a scope has but one, the application's.
@@ -52,8 +53,7 @@ const plugin: FastifyPluginAsync<TenantPluginOptions> = async (scope, { tenancy 
     const problem = problems.get(request)
     if (problem === undefined) return done(null, payload)
     if (payload instanceof Readable) payload.destroy()
-    const ofTheBody = ['content-length', 'content-encoding', 'content-range', 'etag', 'last-modified']
-    for (const name of ofTheBody) reply.removeHeader(name)
+    for (const name of problem.replaces) reply.removeHeader(name)
     reply.code(problem.status).headers(problem.headers)
     done(null, JSON.stringify(problem.body))
   })

@@ -11,22 +11,22 @@ export interface HostOptions {
    */
   readonly baseDomains?: readonly string[]
   /** Hosts of the application itself, which name no tenant: `www.example.com`, `127.0.0.1`. Without ports. */
-  readonly neutral?: readonly string[]
+  readonly ownHosts?: readonly string[]
 }
 
 /**
  * The tenant of the Host header: an exact domain that the registry knows, or a one-label subdomain.
  *
- * Every host that is neither a base domain nor neutral is a signal: if no tenant has it, the request is refused, or served by
+ * Every host that is neither a base domain nor ownHosts is a signal: if no tenant has it, the request is refused, or served by
  * the default tenant where that is configured (T38). `X-Forwarded-Host` is never read.
  *
- * @throws {TenancyError} `INPUT_INVALID` when an option holds something other than a host name.
+ * @throws {TenancyError} `ARGUMENT_INVALID` when an option holds something other than a host name.
  * @example
  * host({ baseDomains: ['example.com'] })
  */
 export function host(options: HostOptions = {}): Resolver {
   const bases = (options.baseDomains ?? []).map(name => configuredHost('baseDomains', name))
-  const neutral = new Set([...bases, ...(options.neutral ?? []).map(name => configuredHost('neutral', name))])
+  const ownHosts = new Set([...bases, ...(options.ownHosts ?? []).map(name => configuredHost('ownHosts', name))])
   return {
     name: 'host',
     resolve(request) {
@@ -35,7 +35,7 @@ export function host(options: HostOptions = {}): Resolver {
       // Called for its refusal: an absolute target names a second host, which outranks this one.
       requestPath(request)
       const name = canonicalHost(value)
-      if (neutral.has(name)) return undefined
+      if (ownHosts.has(name)) return undefined
       for (const base of bases) {
         const label = name.endsWith(`.${base}`) ? name.slice(0, -base.length - 1) : ''
         if (label !== '' && !label.includes('.')) {
@@ -75,6 +75,10 @@ function configuredHost(field: keyof HostOptions, value: string): string {
   try {
     return canonicalHost(value)
   } catch (cause) {
-    throw new TenancyError('INPUT_INVALID', { field, rule: 'must hold host names, such as "example.com"' }, { cause })
+    throw new TenancyError(
+      'ARGUMENT_INVALID',
+      { field, rule: 'must hold host names, such as "example.com"' },
+      { cause },
+    )
   }
 }

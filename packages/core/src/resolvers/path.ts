@@ -16,14 +16,14 @@ export interface PathOptions {
  * The tenant named by a path segment. The segment is compared as it was sent and never decoded, so that no second
  * decoding further on can make another tenant of it.
  *
- * @throws {TenancyError} `INPUT_INVALID` when the prefix is not a plain path.
+ * @throws {TenancyError} `ARGUMENT_INVALID` when the prefix is not a plain path.
  * @example
  * path({ prefix: '/t' }) // GET /t/acme/notes
  */
 export function path(options: PathOptions = {}): Resolver {
   const prefix = options.prefix ?? ''
   if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(prefix)) {
-    throw new TenancyError('INPUT_INVALID', {
+    throw new TenancyError('ARGUMENT_INVALID', {
       field: 'path prefix',
       rule: 'must be a plain path such as "/t", or empty',
     })
