@@ -10,7 +10,7 @@ export function deepFreeze<T>(value: T): T {
   return value
 }
 
-/** The value itself when it was frozen here, else a frozen copy: what a caller still holds must not change under others. */
-export function frozen<T extends object>(value: T): T {
-  return deeplyFrozen.has(value) ? value : deepFreeze(structuredClone(value))
+/** Whether this very value was frozen here, with everything in it. */
+export function isDeeplyFrozen(value: object): boolean {
+  return deeplyFrozen.has(value)
 }

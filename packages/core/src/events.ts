@@ -38,7 +38,9 @@ export function createEvents(onError: (error: unknown, kind: keyof TenancyEvents
     emit(kind, event) {
       for (const listener of listeners[kind]) {
         try {
-          listener(event)
+          const result: unknown = listener(event)
+          // An async listener fails later, where nobody would hear of it but the process.
+          if (result instanceof Promise) result.catch((error: unknown) => onError(error, kind))
         } catch (error) {
           onError(error, kind)
         }

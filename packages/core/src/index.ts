@@ -1,4 +1,5 @@
 export type { Awaitable } from './awaitable.ts'
+export { bindMessage, type NodeEmitter } from './bind-message.ts'
 export type { SystemAccess } from './context.ts'
 export type { TenantEnvelope } from './envelope.ts'
 export {

@@ -1,5 +1,7 @@
 import type { Awaitable } from './awaitable.ts'
+import { TenancyError } from './errors.ts'
 import type { Tenant } from './tenant.ts'
+import { snapshotOf } from './tenant-snapshot.ts'
 
 /** What names a tenant: exactly one of its unique fields. A domain is lower-case, without port and trailing dot. */
 export interface TenantKey {
@@ -23,6 +25,24 @@ export interface TenantRegistry {
   find(key: TenantKey): Awaitable<Tenant | undefined>
   /** The tenant with `isDefault`, or `undefined`. */
   findDefault(): Awaitable<Tenant | undefined>
-  /** All tenants, of every status, each once, in the order of their ids. */
+  /** All tenants, of every status, each once, in the order of their ids. Asked for several at once by `forEach`. */
   list(): AsyncIterable<Tenant>
+}
+
+/**
+ * Asks a registry, and does not believe an answer to another question: a cache with a wrong key would send a request to
+ * another tenant.
+ *
+ * @throws {TenancyError} `CONFIG_INVALID` when the answer has another id or slug; what the registry throws.
+ */
+export async function findTenant(registry: TenantRegistry, key: TenantKey): Promise<Tenant | undefined> {
+  const answer: Tenant | null | undefined = await registry.find(key)
+  if (answer === undefined || answer === null) return undefined
+  const tenant = snapshotOf(answer)
+  const named = key.kind === 'domain' ? key.value : tenant[key.kind]
+  if (named.toLowerCase() !== key.value.toLowerCase() || (key.kind === 'id' && named !== key.value)) {
+    const problems = [`asked for ${describeKey(key)}, it answered with ${key.kind} ${named}`]
+    throw new TenancyError('CONFIG_INVALID', { source: 'The tenant registry', problems })
+  }
+  return tenant
 }

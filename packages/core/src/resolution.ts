@@ -1,9 +1,10 @@
 import { type AnyTenancyError, isTenancyError, TenancyError } from './errors.ts'
-import { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
+import { describeKey, findTenant, type TenantKey, type TenantRegistry } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 import type { Match, Resolver } from './resolver.ts'
 import { assertServable, type ServableOptions } from './servable.ts'
 import type { Tenant } from './tenant.ts'
+import { snapshotOf } from './tenant-snapshot.ts'
 
 /**
  * How the resolution of a request ended.
@@ -152,19 +153,24 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
   return serve('resolved', tenant, key, named)
 
   async function lookUp({ by, match }: Found): Promise<Tenant | undefined> {
-    const tenant = await options.registry.find(match.key)
+    const tenant = await findTenant(options.registry, match.key)
     const step = steps.findIndex(entry => entry.by === by && entry.key === match.key)
     if (tenant !== undefined) steps[step] = { ...(steps[step] as Step), tenant: tenant.id }
     return tenant
   }
 
   async function serveDefault(why: string): Promise<Decision> {
-    const fallback = await options.registry.findDefault()
-    if (fallback === undefined) {
+    const fallback: Tenant | null | undefined = await options.registry.findDefault()
+    if (fallback === undefined || fallback === null) {
       const error = new TenancyError('TENANT_NOT_FOUND', { key: 'default tenant' })
       return refuse('unknown', error, `${why} There is no default tenant.`)
     }
-    return serve('defaulted', fallback, 'default tenant', `${why} The default tenant serves it, as configured.`)
+    return serve(
+      'defaulted',
+      snapshotOf(fallback),
+      'default tenant',
+      `${why} The default tenant serves it, as configured.`,
+    )
   }
 
   function serve(outcome: 'resolved' | 'defaulted', candidate: Tenant, name: string, reason: string): Decision {

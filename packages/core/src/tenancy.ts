@@ -1,18 +1,18 @@
 import { createContext, type SystemAccess } from './context.ts'
 import { warnOfSecondCopy } from './copies.ts'
-import { frozen } from './deep-freeze.ts'
 import { readEnvelope, type TenantEnvelope } from './envelope.ts'
 import { TenancyError } from './errors.ts'
 import { createEvents, type Listener, type TenancyEvents } from './events.ts'
 import { type ForEachOptions, forEachTenant } from './for-each.ts'
 import type { Isolation } from './isolation.ts'
 import { consoleLogger, type Logger } from './logger.ts'
-import type { TenantRegistry } from './registry.ts'
+import { findTenant, type TenantRegistry } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 import { type ChainOptions, decide, type Trace } from './resolution.ts'
 import type { Resolver } from './resolver.ts'
 import { assertServable } from './servable.ts'
 import type { Tenant } from './tenant.ts'
+import { snapshotOf } from './tenant-snapshot.ts'
 
 /** Options of {@link createTenancy}. */
 export interface TenancyOptions {
@@ -41,7 +41,7 @@ export interface Tenancy {
    * returned is started, and its promise given back.
    *
    * @throws {TenancyError} `TENANT_SWITCHED` inside the unit of work of another tenant; `TENANT_SUSPENDED`,
-   * `TENANT_NOT_FOUND`, `TENANT_NOT_READY` for a tenant that may not be served.
+   * `TENANT_NOT_FOUND`, `TENANT_NOT_READY` for a tenant that may not be served; `ARGUMENT_INVALID` for what is no tenant.
    * @example
    * await tenancy.run(acme, () => db.selectFrom('notes').selectAll().execute())
    */
@@ -132,8 +132,9 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   }
 
   function run<T>(tenant: Tenant, fn: () => T): T {
-    assertServable(tenant, `id ${tenant.id}`, chain)
-    return context.enter({ kind: 'tenant', tenant: frozen(tenant) }, fn)
+    const snapshot = snapshotOf(tenant)
+    assertServable(snapshot, `id ${snapshot.id}`, chain)
+    return context.enter({ kind: 'tenant', tenant: snapshot }, fn)
   }
 
   function runAsSystem<T>(access: SystemAccess, fn: () => T): T {
@@ -168,12 +169,12 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     } else {
       events.emit('resolved', { trace })
     }
-    return frozen(tenant)
+    return tenant
   }
 
   async function resume<T>(envelope: unknown, fn: () => T): Promise<Awaited<T>> {
     const { tenant: id } = readEnvelope(envelope)
-    const tenant = await registry.find({ kind: 'id', value: id })
+    const tenant = await findTenant(registry, { kind: 'id', value: id })
     if (tenant === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
     return await run(tenant, fn)
   }

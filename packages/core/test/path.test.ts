@@ -18,6 +18,13 @@ describe('path', () => {
     ['/t/acme//t/beta', 'acme'],
   ])('P03 P07 reads %s as %s', (target, slug) => expect(resolve(target)).toEqual(match(slug)))
 
+  it.each(['/T/acme', '/%74/acme', '/t%2Facme', '/t\\acme', '/T%2facme/notes', '/%54/acme'])(
+    'E8 refuses %s, which a lenient router takes for a tenant’s path',
+    async target => {
+      await refusal('REQUEST_INVALID', () => resolve(target))
+    },
+  )
+
   it.each(['/', '/t', '/t/', '/t//acme', '/tt/acme', '/notes', '//t/acme', '/?/t/acme', '/t?/acme', '/x/t/acme'])(
     'finds no signal in %s',
     target => expect(resolve(target)).toBeUndefined(),

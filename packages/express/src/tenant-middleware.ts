@@ -1,4 +1,4 @@
-import { isTenancyError, nodeRequestView, type Tenancy, type Tenant } from '@tenantry/core'
+import { bindMessage, isTenancyError, nodeRequestView, type Tenancy, type Tenant } from '@tenantry/core'
 import type { RequestHandler } from 'express'
 import { sendProblem } from './send-problem.ts'
 
@@ -27,13 +27,16 @@ export function tenantMiddleware(tenancy: Tenancy): RequestHandler {
       // Headers that are sent already leave nothing to answer; Express's own handler then closes the connection.
       return isTenancyError(error) && !response.headersSent ? sendProblem(response, error) : next(error)
     }
-    request.tenant = tenant
     tenancy.run(tenant, () => {
-      // Their events come from the socket, which serves many tenants in turn. Bound where they are emitted, so that every
-      // listener (a body parser's, say, which calls `next`) runs in this context and can still be removed.
-      request.emit = tenancy.bind(request.emit)
-      response.emit = tenancy.bind(response.emit)
+      request.tenant = tenant
+      const run = tenancy.bind(here) as typeof here
+      bindMessage(request, run)
+      bindMessage(response, run)
       next()
     })
   }
+}
+
+function here<T>(fn: () => T): T {
+  return fn()
 }

@@ -229,3 +229,24 @@ describe('a router that is mounted under a path', () => {
     })
   })
 })
+
+describe('two requests in one socket, sent at once', () => {
+  it('each have their context in the callbacks of their writes', async () => {
+    const seen: string[] = []
+    const { port } = await serve((app, tenancy) => {
+      app.get('/', async (request, response) => {
+        // The second answer waits in the socket until the first one has ended.
+        if (request.tenant?.id === 't1') await new Promise(resolve => setTimeout(resolve, 50))
+        response.write('x', () => seen.push(`${request.tenant?.id} ${tenancy.maybeCurrent()?.id}`))
+        response.end(() => seen.push(`${request.tenant?.id} ${tenancy.maybeCurrent()?.id}`))
+      })
+    })
+    const socket = connect(port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    socket.resume()
+    const get = (slug: string, more = '') => `GET / HTTP/1.1\r\nHost: ${slug}.example.com\r\n${more}\r\n`
+    socket.write(get('t1') + get('t2', 'Connection: close\r\n'))
+    await once(socket, 'close')
+    expect(seen.toSorted()).toEqual(['t1 t1', 't1 t1', 't2 t2', 't2 t2'])
+  })
+})

@@ -1,5 +1,13 @@
 import { Readable } from 'node:stream'
-import { nodeRequestView, type Problem, problemOf, type Tenancy, type Tenant, tenancyErrorOf } from '@tenantry/core'
+import {
+  bindMessage,
+  nodeRequestView,
+  type Problem,
+  problemOf,
+  type Tenancy,
+  type Tenant,
+  tenancyErrorOf,
+} from '@tenantry/core'
 import type { FastifyPluginAsync, preHandlerHookHandler } from 'fastify'
 
 declare module 'fastify' {
@@ -30,12 +38,7 @@ const plugin: FastifyPluginAsync<TenantPluginOptions> = async (scope, { tenancy 
       const run: Run = fn => (tenancy.maybeCurrent()?.id === tenant.id ? fn() : bound(fn))
       contexts.set(request, run)
       request.tenant = tenant
-      // Their events come from the socket, which serves many tenants in turn. Bound where they are emitted, so that every
-      // listener (a body parser's, or Fastify's own for `onResponse`) runs in this context and can still be removed.
-      for (const message of [request.raw, reply.raw]) {
-        const emit = message.emit
-        message.emit = (...event: Parameters<typeof emit>) => run(() => emit.apply(message, event))
-      }
+      for (const message of [request.raw, reply.raw]) bindMessage(message, run)
     }
     const found = tenancy.resolve(nodeRequestView(request.raw))
     // What `done` itself throws is no refusal: it is not called where a rejection is caught.
@@ -43,6 +46,8 @@ const plugin: FastifyPluginAsync<TenantPluginOptions> = async (scope, { tenancy 
   })
   // What ran before may have called back in another request's context: that of a connection they share, say.
   scope.addHook('preValidation', reenter).addHook('preHandler', reenter)
+  scope.addHook('preParsing', (request, _reply, payload, done) => inContext(request, () => done(null, payload)))
+  scope.addHook('preSerialization', (request, _reply, payload, done) => inContext(request, () => done(null, payload)))
   scope.addHook('onError', (request, _reply, error, done) => {
     const known = tenancyErrorOf(error)
     if (known !== undefined) problems.set(request, problemOf(known))
@@ -51,11 +56,11 @@ const plugin: FastifyPluginAsync<TenantPluginOptions> = async (scope, { tenancy 
   // Not `setErrorHandler`: a scope has but one, the application's.
   scope.addHook('onSend', (request, reply, payload, done) => {
     const problem = problems.get(request)
-    if (problem === undefined) return done(null, payload)
+    if (problem === undefined) return inContext(request, () => done(null, payload))
     if (payload instanceof Readable) payload.destroy()
     for (const name of problem.replaces) reply.removeHeader(name)
     reply.code(problem.status).headers(problem.headers)
-    done(null, JSON.stringify(problem.body))
+    inContext(request, () => done(null, JSON.stringify(problem.body)))
   })
 }
 

@@ -562,3 +562,52 @@ describe('the scope of the plugin', () => {
     expect(await seenBy(app, '/t/ghost/notes', 'example.com')).toMatchObject({ status: 404 })
   })
 })
+
+describe('a connection that requests share, which calls back in the context of another', () => {
+  it('does not change the tenant of the hooks that follow', async () => {
+    const shared = new EventEmitter()
+    const seen: string[] = []
+    const { ask } = await serve((app, tenancy) => {
+      const see = (at: string, request: FastifyRequest) =>
+        seen.push(`${at} ${request.tenant?.id} ${tenancy.maybeCurrent()?.id}`)
+      byHand(app)
+      // t1 waits for what t2 causes.
+      app.addHook('onRequest', (request, _reply, done) => {
+        if (request.tenant?.id === 't1') shared.once('answer', () => done())
+        else {
+          shared.emit('answer')
+          done()
+        }
+      })
+      app.addHook('preParsing', async (request, _reply, payload) => {
+        see('preParsing', request)
+        return payload
+      })
+      app.addHook('preSerialization', async (request, _reply, payload) => {
+        see('preSerialization', request)
+        return payload
+      })
+      app.addHook('onSend', async (request, _reply, payload) => {
+        see('onSend', request)
+        return payload
+      })
+      app.post('/', (request, reply) => {
+        if (request.tenant?.id === 't1') shared.once('answer', () => reply.send({ a: 1 }))
+        else {
+          shared.emit('answer')
+          reply.send({ a: 1 })
+        }
+      })
+    })
+    const sent = { body: ['x'], headers: handMade }
+    const first = ask('t1', sent)
+    while (shared.listenerCount('answer') === 0) await immediate()
+    await ask('t2', sent)
+    while (shared.listenerCount('answer') === 0) await immediate()
+    await ask('t2', sent)
+    await first
+    const of = (slug: string) => seen.filter(text => text.split(' ')[1] === slug)
+    expect(of('t1')).toEqual(['preParsing t1 t1', 'preSerialization t1 t1', 'onSend t1 t1'])
+    for (const text of of('t2')) expect(text).toMatch(/ t2 t2$/)
+  })
+})

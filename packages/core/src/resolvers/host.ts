@@ -15,7 +15,7 @@ export interface HostOptions {
 }
 
 /**
- * The tenant of the Host header: an exact domain that the registry knows, or a one-label subdomain.
+ * The tenant of the Host header: a one-label subdomain of a base domain is a slug, every other host an exact domain.
  *
  * Every host that is neither a base domain nor ownHosts is a signal: if no tenant has it, the request is refused, or served by
  * the default tenant where that is configured (T38). `X-Forwarded-Host` is never read.

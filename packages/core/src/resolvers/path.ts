@@ -32,7 +32,13 @@ export function path(options: PathOptions = {}): Resolver {
     name: 'path',
     resolve(request) {
       const target = requestPath(request)
-      if (!target.startsWith(`${prefix}/`)) return undefined
+      if (!target.startsWith(`${prefix}/`)) {
+        // A router that decodes or ignores case would take it for a tenant's path, and this resolver for nobody's.
+        if (prefix !== '' && loosely(target).startsWith(`${prefix.toLowerCase()}/`)) {
+          throw new TenancyError('REQUEST_INVALID', { field: 'path', rule: `must spell "${prefix}/" exactly` })
+        }
+        return undefined
+      }
       const segment = target.slice(prefix.length + 1).split('/', 1)[0] ?? ''
       if (segment === '') return undefined
       // ASCII only: the lower case of other letters (the Kelvin sign) may be an ASCII letter.
@@ -46,4 +52,10 @@ export function path(options: PathOptions = {}): Resolver {
       return { key: { kind: 'slug', value: slug.data }, trust: 'verified' }
     },
   }
+}
+
+/** A path as a lenient router may read it. */
+function loosely(target: string): string {
+  const decoded = target.replace(/%[0-9A-Fa-f]{2}/g, code => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
+  return decoded.replaceAll('\\', '/').toLowerCase()
 }
