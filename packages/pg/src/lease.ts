@@ -4,12 +4,14 @@ import { TenancyError } from '@tenantry/core'
 import pg from 'pg'
 import { callBack } from './call-back.ts'
 import { statementError } from './database-error.ts'
-import { WireQueryBase } from './pg-internals.ts'
 import type { Place } from './places.ts'
 import { isSubmittable, readArguments, readStatement } from './query-arguments.ts'
+import { bindToContext, checkSubmittable, textOf } from './query-object.ts'
 import { plainStatement, runStatement } from './run-statement.ts'
-import { ScopedQuery, type Statement, send, type TenantScope } from './scoped-query.ts'
-import { statementKind } from './statement-kind.ts'
+import { ScopedQuery, send } from './scoped-query.ts'
+import { checkTrace } from './session-state.ts'
+import { sessionUse } from './session-trace.ts'
+import type { Statement, TenantScope } from './statement.ts'
 
 /** A connection leased to a tenant: the part of `pg.PoolClient` that ORMs use. Dead after `release()`. */
 export interface TenantClient
@@ -29,15 +31,6 @@ export interface LeaseTerms {
   /** Throws when the unit of work that uses the lease is not the one that it was given to, or the handle is closed. */
   check(): void
 }
-
-// The callbacks through which `pg` drives a query object with a protocol of its own.
-const handlers = [
-  ...['handleRowDescription', 'handleDataRow', 'handlePortalSuspended', 'handleCommandComplete', 'handleReadyForQuery'],
-  ...['handleError', 'handleEmptyQuery', 'handleCopyInResponse', 'handleCopyData', 'emit'],
-]
-
-// What a caller calls on one, with callbacks.
-const methods = ['read', 'close']
 
 type AnyFunction = (...args: unknown[]) => unknown
 
@@ -81,6 +74,7 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
     checkOpen()
     check()
     checkSubmittable(query)
+    checkTrace(sessionUse(textOf(query)).leaves, scope.sessionState)
     if (session.tainted !== undefined) throw new TenancyError('CONNECTION_LOST', { reason: session.tainted })
     if (session.status !== 'T' || waiting > 0) {
       throw new TenancyError('STATEMENT_REFUSED', {
@@ -151,46 +145,4 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-/** What such a query would do to the transaction is refused as it is for a statement, as far as its text is known. */
-function checkSubmittable(query: pg.Submittable): void {
-  // It would send its text by the simple protocol, in which several statements stand in one text, COMMIT among them.
-  if (query instanceof WireQueryBase) {
-    throw new TenancyError('STATEMENT_REFUSED', {
-      statement: 'A pg.Query object',
-      reason: 'its text may hold several statements',
-      advice: 'Give the text and its values to query().',
-    })
-  }
-  const { text } = query as { text?: unknown }
-  const kind = statementKind(typeof text === 'string' ? text : '')
-  if (kind.kind === 'ordinary' || (kind.kind === 'refused' && kind.statement === 'COPY')) return
-  const { statement, reason, advice } =
-    kind.kind === 'refused'
-      ? kind
-      : {
-          statement: 'Transaction control in a cursor or stream',
-          reason: 'it would end or change the transaction that carries it',
-          advice: 'Give it to query().',
-        }
-  throw new TenancyError('STATEMENT_REFUSED', { statement, reason, advice })
-}
-
-/** Handlers run in the context of this call, callbacks in that of the call that they were given to. */
-function bindToContext(query: pg.Submittable): void {
-  const target = query as unknown as Record<string, AnyFunction | undefined>
-  for (const name of handlers) {
-    const handler = target[name]
-    if (typeof handler === 'function') target[name] = AsyncResource.bind(handler, name, query) as AnyFunction
-  }
-  for (const name of methods) {
-    const method = target[name]
-    if (typeof method !== 'function') continue
-    target[name] = (...args) =>
-      method.apply(
-        query,
-        args.map(arg => (typeof arg === 'function' ? AsyncResource.bind(arg as AnyFunction) : arg)),
-      )
-  }
 }

@@ -4,12 +4,13 @@ import { connectError } from './database-error.ts'
 import { isReady } from './pg-internals.ts'
 import type { Seal } from './scope.ts'
 import { isClean, type Session, sessionOf } from './session.ts'
+import { isSetUpByHooks, resetSession, type SessionStatePolicy } from './session-state.ts'
 
 /** A connection, for one statement or for as long as a lease lasts. */
 export interface Place {
   readonly client: pg.PoolClient
   readonly session: Session
-  /** Gives the connection back; one that is not clean is destroyed. */
+  /** Gives the connection back, at once or when it is reset; one that is not clean is destroyed. */
   leave(): void
 }
 
@@ -25,34 +26,83 @@ export interface Places {
 }
 
 /** Places where nothing is shared: each takes a whole connection. */
-export function exclusivePlaces(pool: pg.Pool, seal?: Seal): Places {
-  async function take(): Promise<Place> {
+export function exclusivePlaces(pool: pg.Pool, policy: SessionStatePolicy, seal?: Seal): Places {
+  function placeOf(client: pg.PoolClient, session: Session): Place {
+    function leave(): void {
+      session.othersSequences = true
+      const clean = isClean(session)
+      if (!clean || policy === 'refuse' || !(session.carries || policy === 'always')) client.release(!clean)
+      // A reset would undo what the hooks have set, and the next tenant do without.
+      else if (isSetUpByHooks(pool)) client.release(true)
+      else void resetSession(session).then(usable => client.release(!usable))
+    }
+    return { client, session, leave }
+  }
+
+  /** The place, if the connection is good at once. */
+  function placeAt(client: pg.PoolClient): Place | undefined {
+    const session = sessionOrRelease(client)
+    if (!isClean(session) || (seal?.per === 'connection' && !isFresh(session))) return undefined
+    return placeOf(client, session)
+  }
+
+  async function prepare(given: pg.PoolClient): Promise<Place> {
+    let client = given
+    // A new client calls back just before it takes itself for ready.
+    await undefined
     // So many times that every connection may be dirty once, but not for ever: a hook may make each new one dirty.
     for (let attempt = 0; attempt <= pool.options.max; attempt++) {
-      const client = await connect(pool)
+      if (attempt > 0) client = await connect(pool)
       const session = sessionOrRelease(client)
-      // A listener of the pool's `connect` event may still be setting it up.
-      if (!isReady(client) && session.tainted === undefined) await drained(client)
-      const leave = (): void => client.release(!isClean(session))
+      if (!isReady(client) && session.tainted === undefined) {
+        // A listener of the pool's `connect` event may still be setting it up, and the server tells what it has set.
+        await drained(client)
+        session.carries = false
+      }
+      const place = placeOf(client, session)
       // Somebody else may use the same pg.Pool and give a connection back in the middle of a transaction.
       if (isClean(session)) {
-        if (seal?.per === 'connection') await introduce(client, session, seal, leave)
-        return { client, session, leave }
+        if (seal?.per === 'connection' && !isFresh(session)) await introduce(place, seal)
+        return place
       }
-      leave()
+      client.release(true)
     }
     throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'every connection was left in a transaction' })
   }
+
+  // Every statement comes through here: one promise, unless something is to be done first.
+  function take(): Promise<Place> {
+    return new Promise((resolve, reject) => {
+      pool.connect((error, client) => {
+        if (client === undefined) {
+          reject(connectError(error))
+          return
+        }
+        try {
+          const place = placeAt(client)
+          if (place === undefined) prepare(client).then(resolve, reject)
+          else resolve(place)
+        } catch (thrown) {
+          reject(thrown)
+        }
+      })
+    })
+  }
+
   return { forStatement: take, forLease: take }
 }
 
 // Milliseconds after which a server is asked again: its clock and ours drift apart.
 const answerLasts = 60_000
 
-/** Asks the server what the seal must know of a connection, unless it has said so lately. */
-async function introduce(client: pg.PoolClient, session: Session, seal: Seal, leave: () => void): Promise<void> {
+/** Whether the server has answered the seal lately. */
+function isFresh({ answer }: Session): boolean {
+  return answer !== undefined && performance.now() - answer.asked < answerLasts
+}
+
+/** Asks the server what the seal must know of a connection. */
+async function introduce({ client, session, leave }: Place, seal: Seal): Promise<void> {
   const asked = performance.now()
-  if (session.answer !== undefined && asked - session.answer.asked < answerLasts) return
   try {
     const { rows } = await client.query<[string], []>({ text: seal.question, rowMode: 'array' })
     session.answer = { text: rows[0]?.[0] ?? '', asked }

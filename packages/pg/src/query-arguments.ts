@@ -1,6 +1,7 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
-import type { Statement } from './scoped-query.ts'
+import { noSessionUse, sessionUse } from './session-trace.ts'
+import type { Statement } from './statement.ts'
 import { statementKind } from './statement-kind.ts'
 
 /** A callback as `pg` takes it. */
@@ -68,6 +69,7 @@ export function readStatement({ config, values }: QueryArguments): Statement {
   }
   return {
     kind: kind.kind,
+    uses: kind.kind === 'ordinary' ? sessionUse(text) : noSessionUse,
     text,
     values: Array.isArray(all) ? all : undefined,
     name: name || undefined,

@@ -1,13 +1,17 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import type { Place } from './places.ts'
-import { ScopedQuery, type Standing, type Statement, send, type TenantScope } from './scoped-query.ts'
+import { ScopedQuery, send } from './scoped-query.ts'
+import { checkTrace } from './session-state.ts'
+import { noSessionUse } from './session-trace.ts'
+import type { Standing, Statement, TenantScope } from './statement.ts'
 
 /** A statement of our own. */
 export function plainStatement(kind: Statement['kind'], text: string): Statement {
   const nothing = undefined
   return {
     kind,
+    uses: noSessionUse,
     text,
     values: nothing,
     name: nothing,
@@ -24,13 +28,17 @@ const rollback = plainStatement('rollback', 'rollback')
 /**
  * Runs one statement at a place: in one write, or, when its seal needs a transaction and none is open, in a transaction of its
  * own, of which the statement and COMMIT are one write.
+ *
+ * @throws {TenancyError} `STATEMENT_REFUSED`
  */
-export async function runStatement(
-  { client, session }: Pick<Place, 'client' | 'session'>,
+export function runStatement(
+  place: Pick<Place, 'client' | 'session'>,
   statement: Statement,
   scope: TenantScope,
   standing: Exclude<Standing, 'last'>,
 ): Promise<pg.QueryResult> {
+  const { client, session } = place
+  checkTrace(statement.uses.leaves, scope.sessionState)
   // The next transaction would have another time, for which there is no proof.
   if (scope.seal !== undefined && /^(?:commit|rollback)$/.test(statement.kind) && /\bchain\b/i.test(statement.text)) {
     throw new TenancyError('STATEMENT_REFUSED', {
@@ -39,9 +47,18 @@ export async function runStatement(
       advice: 'End the transaction, then BEGIN another.',
     })
   }
+  // Not an async function: of the promises that a statement takes, each costs.
   if (scope.seal?.per !== 'transaction' || statement.kind !== 'ordinary' || session.status !== 'I') {
     return send(client, session, new ScopedQuery(statement, scope, session, standing))
   }
+  return runInTransaction(place, statement, scope)
+}
+
+async function runInTransaction(
+  { client, session }: Pick<Place, 'client' | 'session'>,
+  statement: Statement,
+  scope: TenantScope,
+): Promise<pg.QueryResult> {
   await send(client, session, new ScopedQuery(begin, scope, session, 'alone'))
   try {
     return await send(client, session, new ScopedQuery(statement, scope, session, 'last'))

@@ -2,7 +2,8 @@ import { TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type pg from 'pg'
 import { exclusivePlaces } from './places.ts'
 import { type Scope, scopeSql } from './scope.ts'
-import type { TenantScope } from './scoped-query.ts'
+import type { SessionStatePolicy } from './session-state.ts'
+import type { TenantScope } from './statement.ts'
 import { createTenantPool, type TenantPool } from './tenant-pool.ts'
 
 /** Options of {@link scopedPool}. */
@@ -18,6 +19,11 @@ export interface ScopedPoolOptions {
    * (PgBouncer before 1.21 in transaction mode). Default `true`.
    */
   readonly namedStatements?: boolean
+  /**
+   * What becomes of state that outlives a statement, such as settings, advisory locks and temporary tables that functions make.
+   * `refuse` is for a pooler in transaction mode. Default `detect`.
+   */
+  readonly sessionState?: SessionStatePolicy
 }
 
 /** A `pg.Pool` that many tenants share. What every Postgres isolation is made of. */
@@ -31,13 +37,13 @@ export interface ScopedPool {
 /**
  * Scopes a `pg.Pool`.
  *
- * @throws {TenancyError} `CONFIG_INVALID` for a pool in pipeline mode; `INPUT_INVALID` for a scope without settings.
+ * @throws {TenancyError} `CONFIG_INVALID` for a pool in pipeline mode or an unknown `sessionState`; `INPUT_INVALID` for a scope without settings.
  * @example
  * const scoped = scopedPool({ pool, scope: { settings: ['app.tenant_id'], values: tenant => [tenant.id] } })
  * const notes = await scoped.handle(tenancy.current).query('select * from notes')
  */
 export function scopedPool(options: ScopedPoolOptions): ScopedPool {
-  const { pool, scope, namedStatements = true } = options
+  const { pool, scope, namedStatements = true, sessionState = 'detect' } = options
   // A lease must know the transaction status before it writes a statement; in a pipeline it cannot.
   if (pool.options.pipeline === true) {
     throw new TenancyError('CONFIG_INVALID', {
@@ -45,9 +51,15 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       problems: ['pipeline: true is not supported; leave it out'],
     })
   }
+  if (!/^(?:detect|always|refuse)$/.test(sessionState)) {
+    throw new TenancyError('CONFIG_INVALID', {
+      source: 'scopedPool',
+      problems: ['sessionState must be detect, always or refuse'],
+    })
+  }
   surviveLostConnections(pool)
   const { seal } = scope
-  const places = exclusivePlaces(pool, seal)
+  const places = exclusivePlaces(pool, sessionState, seal)
   const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting])
   let state: 'new' | 'ready' | 'closed' = options.ready === undefined ? 'ready' : 'new'
 
@@ -72,7 +84,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       const rule = 'must give one value for each setting, a text that is not empty and holds no NUL'
       throw new TenancyError('INPUT_INVALID', { field: 'scope.values', rule })
     }
-    return { tenant, sql, values, seal, named: namedStatements }
+    return { tenant, sql, values, seal, named: namedStatements, sessionState }
   }
 
   return {

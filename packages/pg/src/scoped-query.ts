@@ -1,50 +1,18 @@
-import { TenancyError, type Tenant } from '@tenantry/core'
+import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { serialize } from 'pg-protocol'
 import { isServerError } from './database-error.ts'
 import { prepareValue, type WireConnection, WireQueryBase, type WireRow } from './pg-internals.ts'
-import type { ScopeSql, Seal } from './scope.ts'
 import type { InFlight, Session } from './session.ts'
-import type { StatementKind } from './statement-kind.ts'
+import type { Standing, Statement, TenantScope } from './statement.ts'
 import { type PreparedStatement, unnamed } from './statement-names.ts'
-
-/** A statement as the caller gave it, checked. */
-export interface Statement {
-  readonly kind: Exclude<StatementKind['kind'], 'refused'>
-  readonly text: string
-  readonly values: readonly unknown[] | undefined
-  readonly name: string | undefined
-  readonly rowMode: string | undefined
-  readonly types: pg.CustomTypesConfig | undefined
-  readonly binary: boolean | undefined
-  /** Milliseconds after which the client gives up; of `pg`. */
-  readonly queryTimeout: number | undefined
-}
-
-/** The scope of one tenant, as it goes over the wire. */
-export interface TenantScope {
-  readonly tenant: Tenant
-  readonly sql: ScopeSql
-  /** The values of the settings, without the proof. */
-  readonly values: readonly string[]
-  readonly seal: Seal | undefined
-  /** Whether statements may be prepared under a name; a pooler may not know those. */
-  readonly named: boolean
-}
-
-/**
- * Where a statement stands. `alone`: a single statement of a pool, which must never run inside a transaction. `last`: the one
- * statement of a transaction that was begun for it, committed in the same write. `lease`: as its caller says.
- */
-export type Standing = 'alone' | 'last' | 'lease'
-
-/** Whose messages the server is answering. `suffix` is what follows the caller's statement. */
-type Phase = 'prefix' | 'caller' | 'suffix'
 
 // Messages that are always the same.
 const describe = serialize.describe({ type: 'P' })
 const execute = serialize.execute()
 const sync = serialize.sync()
+
+const discardSequences = 'discard sequences'
 
 /**
  * One statement with the tenant in front of it, in one write and up to one Sync, which makes the two one transaction: if the
@@ -59,7 +27,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   readonly #scope: TenantScope
   readonly #session: Session
   readonly #place: Standing
-  #phase: Phase = 'caller'
+  /** How many statements of ours the server has still to answer in front of the caller's. */
+  #ahead = 0
+  #callerDone = false
+  #discards = false
   #error: Error | undefined
   /** The caller's statement, and the scope's in front of it, once they are written. */
   #caller: PreparedStatement | undefined
@@ -110,8 +81,13 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     const settings = this.#values()
     if (settings === undefined) return new TenancyError('CONNECTION_LOST', { reason: 'the transaction has no seal' })
     const messages: Buffer[] = session.names.takeDead().map(dead => serialize.close({ type: 'S', name: dead }))
+    this.#discards = this.#needsDiscard()
+    if (this.#discards && this.#statement.kind === 'ordinary') {
+      this.#ahead += 1
+      this.#own(messages, discardSequences)
+    }
     if (this.#needsScope()) {
-      this.#phase = 'prefix'
+      this.#ahead += 1
       // Its text is in the key: several scopes may stand over one pool.
       this.#prefix = this.#prepared(`scope ${this.#scope.sql.prefix}`, this.#scope.sql.prefix)
       this.#parse(messages, this.#prefix)
@@ -121,15 +97,15 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     messages.push(serialize.bind({ statement: caller.wire, values: parameters ?? [], binary }))
     if (!described) messages.push(describe)
     messages.push(execute)
-    for (const suffix of this.#suffixes(settings)) {
-      this.#parse(messages, unnamed(suffix))
-      messages.push(serialize.bind(), execute)
-    }
+    for (const suffix of this.#suffixes(settings)) this.#own(messages, suffix)
     messages.push(sync)
 
     this.#caller = caller
     this.#binary = binary
     session.inFlight.push(this)
+    const { leaves } = this.#statement.uses
+    if (leaves !== 'none') session.carries = true
+    if (leaves === 'lasting') session.disposable = true
     wire.stream.write(Buffer.concat(messages))
     return null
   }
@@ -140,6 +116,23 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     const { status } = this.#session
     if (status === 'E') return false
     return kind === 'ordinary' || (kind === 'commit' && status === 'T')
+  }
+
+  /**
+   * What a sequence gave to others is forgotten at the start of a lease, so that within one it is as it always is; a single
+   * statement pays for it only if it asks.
+   */
+  #needsDiscard(): boolean {
+    const { othersSequences, status } = this.#session
+    const { kind, uses } = this.#statement
+    if (!othersSequences) return false
+    if (this.#place === 'lease') return status === 'I' && (kind === 'ordinary' || kind === 'begin')
+    return uses.readsSequence
+  }
+
+  #own(messages: Buffer[], text: string): void {
+    this.#parse(messages, unnamed(text))
+    messages.push(serialize.bind(), execute)
   }
 
   #prepared(key: string | undefined, text: string): PreparedStatement {
@@ -173,9 +166,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     const { sql, seal } = this.#scope
     if (this.#place === 'last') return ['commit']
     if (this.#statement.kind !== 'begin' || this.#session.status !== 'I') return []
+    const first = this.#discards ? [discardSequences] : []
     // A proof is never written into a text, which other sessions of the role can read (pg_stat_activity).
-    if (seal === undefined) return sql.utilities(values)
-    return seal.per === 'transaction' ? [seal.question] : []
+    if (seal === undefined) return [...first, ...sql.utilities(values)]
+    return seal.per === 'transaction' ? [...first, seal.question] : first
   }
 
   parsed(): void {
@@ -187,6 +181,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     // A name whose Parse was not answered may or may not be known to the server: it is never used again.
     for (const statement of this.#parsing) names.forget(statement)
     if (this.#error === undefined) {
+      if (this.#discards) this.#session.othersSequences = false
       const { seal, tenant } = this.#scope
       if (this.#answer !== undefined && seal !== undefined && this.#session.status === 'T') {
         this.#session.proof = seal.prove(tenant, this.#answer, 0)
@@ -221,22 +216,22 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   override handleDataRow(message: WireRow): void {
-    if (this.#phase === 'caller') super.handleDataRow(message)
-    else if (this.#phase === 'suffix') this.#answer = message.fields[0]?.toString()
+    if (this.#callerDone) this.#answer = message.fields[0]?.toString()
+    else if (this.#ahead === 0) super.handleDataRow(message)
   }
 
   override handleCommandComplete(message: unknown, wire: WireConnection): void {
-    if (this.#phase === 'prefix') {
-      this.#phase = 'caller'
-    } else if (this.#phase === 'caller') {
+    if (this.#ahead > 0) {
+      this.#ahead -= 1
+    } else if (!this.#callerDone) {
       super.handleCommandComplete(message, wire)
-      this.#phase = 'suffix'
+      this.#callerDone = true
     }
   }
 
   override handleEmptyQuery(wire: WireConnection): void {
     // Stands for the CommandComplete of a statement without a word in it.
-    if (this.#phase === 'caller') this.#phase = 'suffix'
+    if (this.#ahead === 0) this.#callerDone = true
     super.handleEmptyQuery(wire)
   }
 

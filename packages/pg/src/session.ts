@@ -29,6 +29,10 @@ export interface Session {
   proof: string | undefined
   /** Set when something may have kept the connection: it works for its lease, and is destroyed at the end of it. */
   disposable: boolean
+  /** Set when somebody may have left state in the session: it is reset before somebody else gets the connection. */
+  carries: boolean
+  /** Set when the server may remember the last value that a sequence gave to somebody else. */
+  othersSequences: boolean
 }
 
 const sessions = new WeakMap<pg.ClientBase, Session>()
@@ -57,6 +61,8 @@ export function sessionOf(client: pg.ClientBase): Session {
     answer: undefined,
     proof: undefined,
     disposable: false,
+    carries: false,
+    othersSequences: false,
   }
   // First in line: the client's own listener starts the next statement, which must not be taken for the finished one.
   wire.prependListener('readyForQuery', (message: { status: TransactionStatus }) => {
@@ -65,6 +71,8 @@ export function sessionOf(client: pg.ClientBase): Session {
     session.inFlight.shift()?.finished()
   })
   wire.on('parseComplete', () => session.inFlight[0]?.parsed())
+  // The server says so itself: a setting that it reports has another value, or somebody has made the session listen.
+  for (const event of ['parameterStatus', 'notification']) wire.on(event, () => (session.carries = true))
   wire.on('end', () => {
     session.tainted ??= 'the connection ended'
     for (const statement of session.inFlight.splice(0)) statement.lost(new Error('Connection terminated unexpectedly'))

@@ -7,7 +7,7 @@ import { createLease, type TenantClient } from './lease.ts'
 import type { Places } from './places.ts'
 import { isSubmittable, type QueryArguments, readArguments, readStatement } from './query-arguments.ts'
 import { runStatement } from './run-statement.ts'
-import type { TenantScope } from './scoped-query.ts'
+import type { TenantScope } from './statement.ts'
 
 /**
  * The pool of one tenant, with the surface of `pg.Pool` that ORMs use. Everything that goes through it is done as the tenant,
