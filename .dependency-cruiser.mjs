@@ -33,7 +33,7 @@ export default {
       comment: 'Enter a new package in the drawing of ARCHITECTURE.md.',
       severity: 'error',
       from: {
-        path: '^(?:packages|tools|examples|benchmarks)/',
+        path: '^(?:packages|tools|examples|benchmarks|storm)/',
         pathNot: [...floors.flatMap(floor => floor.rooms), '^tools/scripts/'],
       },
       to: {},

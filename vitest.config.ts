@@ -4,7 +4,10 @@ import { defineConfig } from 'vitest/config'
 // replaces. Never `import` or `default` here: vitest passes the list to Node, whose `require` would then find ES modules.
 const conditions = ['tenantry-source', 'module', 'node', 'development|production']
 const postgres = {
-  include: ['{packages,tools,examples,benchmarks}/**/test/**/*.pg.test.ts'],
+  // A storm is minutes of load, so that its tests run by a command of their own: npm run storm:test.
+  include: [
+    `{packages,tools,examples,benchmarks${process.env.TENANTRY_STORM ? ',storm' : ''}}/**/test/**/*.pg.test.ts`,
+  ],
   globalSetup: ['tools/servers/src/vitest/postgres-setup.ts'],
 }
 

@@ -2,7 +2,17 @@
 //   node mutants/run.mjs [--json] [--only TEXT] [--jobs N]
 // Works on copies of the repository, so that the checkout is never broken.
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -96,7 +106,9 @@ try {
         results.push(result)
         if (!options.json) {
           const verdict = result.caught ? `caught by "${result.by}"` : `SURVIVED ${mutant.test}`
-          console.log(`${String(results.length).padStart(3)}/${chosen.length} ${mutant.name}: ${verdict} (${seconds} s)`)
+          console.log(
+            `${String(results.length).padStart(3)}/${chosen.length} ${mutant.name}: ${verdict} (${seconds} s)`,
+          )
         }
       }
     }),
@@ -109,6 +121,7 @@ const survivors = results.filter(({ caught }) => !caught)
 if (options.json) console.log(JSON.stringify({ mutants: results, caught: results.length - survivors.length }, null, 2))
 else {
   console.log(`\n${results.length - survivors.length} of ${results.length} mutants caught.`)
-  for (const { name, file } of survivors) console.log(`  SURVIVED ${name} (${file}): write the test that would have noticed.`)
+  for (const { name, file } of survivors)
+    console.log(`  SURVIVED ${name} (${file}): write the test that would have noticed.`)
 }
 process.exitCode = survivors.length === 0 ? 0 : 1

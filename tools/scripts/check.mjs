@@ -30,13 +30,20 @@ const gates = [
         'tools',
         'examples',
         'benchmarks',
+        'storm',
       ],
     ],
   },
   // No file, export or dependency that nobody uses.
   { name: 'unused', commands: [['knip']] },
-  // The table of behaviours and their tests.
-  { name: 'docs', commands: [['node', 'tools/scripts/behaviours.mjs', '--check']] },
+  // The tables of behaviours and of threats, and what proves each.
+  {
+    name: 'docs',
+    commands: [
+      ['node', 'tools/scripts/behaviours.mjs', '--check'],
+      ['node', 'tools/scripts/threats.mjs', '--check'],
+    ],
+  },
   // What is published is what is built …
   { name: 'build', commands: [['pnpm', '--silent', 'run', 'build']] },
   // … works for those who import it: the manifest, and the types under every module resolution (ESM only, on purpose).

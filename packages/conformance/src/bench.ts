@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import {
-  type Claims,
-  createTenancy,
   type Isolation,
-  type Logger,
+  isTenancyError,
   type MemoryRegistry,
-  memoryRegistry,
   type Tenancy,
   type Tenant,
   type TenantSource,
 } from '@tenantry/core'
+import type { Abilities, Ability } from './abilities.ts'
+import type { Objects, SubjectClaims } from './objects.ts'
 import type { Random } from './random.ts'
 import type { Faults, Note, Notes, Row, Subject } from './subject.ts'
+import { worldOf } from './world.ts'
 
 /** The verbs as one tenant, each in its own run of the tenant's context. */
 export interface Actor extends Required<Notes> {
@@ -26,8 +26,10 @@ export interface Actor extends Required<Notes> {
 export interface Bench {
   readonly a: Actor
   readonly b: Actor
-  /** One more tenant, provisioned. */
-  tenant(): Promise<Actor>
+  /** One more tenant, provisioned. With an id it is a tenant that no registry vouches for: the isolation may not rely on one. */
+  tenant(id?: string): Promise<Actor>
+  /** One more tenant, known to the registry and not provisioned. */
+  unprovisioned(): Tenant
   /** A note with an id that was never used. */
   note(text?: string): Note
   /** The verbs without entering any tenant. */
@@ -37,7 +39,7 @@ export interface Bench {
   /** The verbs through a handle whose tenant is said by this source. */
   through(source: TenantSource): Notes
   /** What an administrator sees of a tenant, ordered by id. */
-  audit(actor: Actor): Promise<readonly Note[]>
+  audit(actor: Pick<Actor, 'tenant'>): Promise<readonly Note[]>
   /** Asserts that not one statement reaches the server while this runs, and that the server does count. */
   unsent(work: () => Promise<void>): Promise<void>
   /** Asserts that the store refuses a row of another tenant, and does not fail in another way. */
@@ -46,7 +48,17 @@ export interface Bench {
   residue(): Promise<readonly string[]>
   /** Causes a fault in a unit of work of this tenant, and gives the error that it ended with. */
   fault(kind: keyof Faults<unknown>, actor: Actor, note: Note): Promise<Error>
-  readonly claims: Claims
+  /** The handle of whichever tenant is current, for abilities. */
+  readonly handle: unknown
+  /** An ability of the store. */
+  can<K extends Ability>(ability: K): Abilities<unknown>[K]
+  /** What looks at the objects of a tenant. */
+  objects(): Objects
+  /** Whether the store, or the isolation by a code, has refused with this error. */
+  isRefusal(error: unknown): boolean
+  /** The verbs and units through a handle of another isolation of the subject. */
+  over(isolation: Isolation<unknown>): Pick<Bench, 'notes' | 'unit'>
+  readonly claims: SubjectClaims
   readonly isolation: Isolation<unknown>
   readonly registry: MemoryRegistry
   readonly tenancy: Tenancy
@@ -55,39 +67,15 @@ export interface Bench {
   readonly timeLimit: number
 }
 
-function ignored(): void {
-  // What a law does on purpose needs no log: the report says how it went.
-}
-
-const silent: Logger = { debug: ignored, info: ignored, warn: ignored, error: ignored }
-
 /** In the order of their ids, since a store may list in any. */
 export function sorted<T extends Note>(notes: readonly T[]): readonly T[] {
   return [...notes].sort((one, other) => (one.id < other.id ? -1 : 1))
 }
 
 // A law that cannot be tried has not been kept: a missing member fails it, and never passes by returning early.
-function needed<T>(member: T | undefined, name: string, claim: keyof Claims): T {
+function needed<T>(member: T | undefined, name: string, claim: keyof SubjectClaims): T {
   assert.ok(member !== undefined, `The isolation claims ${claim}, so its subject must have ${name}.`)
   return member
-}
-
-interface World {
-  readonly registry: MemoryRegistry
-  readonly tenancy: Tenancy
-}
-
-const worlds = new WeakMap<object, World>()
-
-// One tenancy for each way of making one, not for each law: Node 20 asks every AsyncLocalStorage that was ever entered
-// whenever a promise is made. Laws do not meet in it, since each has tenants of its own.
-function worldOf<Handle>({ tenancy = createTenancy }: Subject<Handle>): World {
-  const known = worlds.get(tenancy)
-  if (known !== undefined) return known
-  const registry = memoryRegistry()
-  const world = { registry, tenancy: tenancy({ registry, logger: silent }) }
-  worlds.set(tenancy, world)
-  return world
 }
 
 /** Everything that one law needs, over a subject that laws share. */
@@ -109,16 +97,27 @@ export async function makeBench<Handle>(subject: Subject<Handle>, random: Random
     }
   }
 
-  const notes = verbs(() => subject.notes(handle))
-
-  async function unit<T>(work: (notes: Notes) => Promise<T>): Promise<T> {
-    if (!isolation.claims.transactions) return work(notes)
-    return needed(subject.unit, 'unit', 'transactions')(handle, work)
+  function over(other: Isolation<Handle>): { readonly notes: Required<Notes>; readonly unit: Bench['unit'] } {
+    const use = tenancy.handle(other)
+    const plain = verbs(() => subject.notes(use))
+    return {
+      notes: plain,
+      async unit(work) {
+        if (!isolation.claims.transactions) return work(plain)
+        return needed(subject.unit, 'unit', 'transactions')(use, work)
+      },
+    }
   }
 
-  async function tenant(): Promise<Actor> {
+  const { notes, unit } = over(isolation)
+
+  function unprovisioned(): Tenant {
     const slug = `t-${randomUUID()}`
-    const made = registry.add({ slug, name: slug })
+    return registry.add({ slug, name: slug })
+  }
+
+  async function tenant(id?: string): Promise<Actor> {
+    const made = id === undefined ? unprovisioned() : { ...unprovisioned(), id }
     await isolation.provision(made)
     const run = <T>(fn: () => T): T => tenancy.run(made, fn)
     return {
@@ -143,6 +142,7 @@ export async function makeBench<Handle>(subject: Subject<Handle>, random: Random
     a,
     b,
     tenant,
+    unprovisioned,
     note: (text = 'a note') => ({ id: randomUUID(), text }),
     notes,
     unit,
@@ -176,6 +176,15 @@ export async function makeBench<Handle>(subject: Subject<Handle>, random: Random
       assert.ok(error instanceof Error, `faults.${kind} must resolve to the error that the unit of work ended with.`)
       return error
     },
+    handle,
+    can<K extends Ability>(ability: K) {
+      const can = subject.more?.[ability]
+      assert.ok(typeof can === 'function', `The manifest of the subject must have ${ability}, or say why it cannot.`)
+      return can as Abilities<unknown>[K]
+    },
+    objects: () => needed(subject.objects, 'objects', 'objects'),
+    isRefusal: error => isTenancyError(error) || subject.refused?.(error) === true,
+    over: other => over(other as Isolation<Handle>),
     claims: isolation.claims,
     isolation,
     registry,

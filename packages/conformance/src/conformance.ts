@@ -1,4 +1,3 @@
-import type { Isolation } from '@tenantry/core'
 import type { Law } from './law.ts'
 import { type ConformanceOptions, runLaw, settingsOf, skipReason } from './run-law.ts'
 import type { Subject } from './subject.ts'
@@ -16,7 +15,7 @@ export interface Case {
 
 /** The laws on one subject, which they share. */
 export interface Suite {
-  readonly isolation: Isolation<unknown>
+  readonly subject: Pick<Subject<unknown>, 'isolation' | 'server'>
   readonly seed: number
   readonly cases: readonly Case[]
   /** Closes the subject. The test runner calls it at the end. */
@@ -51,10 +50,10 @@ export async function conformance<Handle>(
   }
 
   return {
-    isolation: subject.isolation,
+    subject,
     seed: settings.seed,
     cases: settings.laws.map(law => {
-      const skip = skipReason(law, subject.isolation)
+      const skip = skipReason(law, subject)
       if (skip === undefined) return { name: law.name, law, run: () => run(law) }
       return {
         name: `${law.name} (skipped: ${skip})`,

@@ -1,14 +1,17 @@
-import type { Claims } from '@tenantry/core'
+import type { Ability } from './abilities.ts'
 import type { Bench } from './bench.ts'
+import type { SubjectClaims } from './objects.ts'
 
 /** The claim of an isolation that a law proves, or `always` for what every isolation owes. */
-export type LawClaim = keyof Claims | 'always'
+export type LawClaim = keyof SubjectClaims | 'always'
 
 /** A law of isolation, as data. */
 export interface Law {
   /** Unique and stable: canaries, reports and test names refer to it. */
   readonly name: string
   readonly claim: LawClaim
+  /** What the store must be able to do, beyond the verbs. */
+  readonly ability?: Ability
   /** Rejects when the law is broken. Asserts exact codes and values, never "some error". */
   run(bench: Bench): Promise<void>
 }
@@ -24,4 +27,16 @@ export interface Law {
  */
 export function law(name: string, claim: LawClaim, run: (bench: Bench) => Promise<void>): Law {
   return { name, claim, run }
+}
+
+/**
+ * Writes down a law that needs an ability of the store.
+ *
+ * @example
+ * able('aggregate', 'aggregates never cross tenants', 'always', async ({ a, can, handle }) => {
+ *   assert.deepEqual(await a.run(() => can('aggregate')(handle)), new Map())
+ * })
+ */
+export function able(ability: Ability, name: string, claim: LawClaim, run: (bench: Bench) => Promise<void>): Law {
+  return { name, claim, ability, run }
 }

@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import type { Claims } from '@tenantry/core'
+import type { Cannot } from './abilities.ts'
 import { makeBench } from './bench.ts'
 import type { Law } from './law.ts'
 import { laws } from './laws/laws.ts'
@@ -29,10 +29,19 @@ export function settingsOf({ seed, timeLimit = 30_000, more = [] }: ConformanceO
   return { seed: seed ?? randomInt(2 ** 31), timeLimit, laws: [...laws, ...more] }
 }
 
-/** Why a law is not run on an isolation with these claims, or `undefined` when it is. */
-export function skipReason({ claim }: Law, isolation: { name: string; claims: Claims }): string | undefined {
-  if (claim === 'always' || isolation.claims[claim]) return undefined
-  return `${isolation.name} does not claim ${claim}`
+/** Why a law is not run on a subject, or `undefined` when it is: what is not claimed, and what the store cannot do. */
+export function skipReason<Handle>({ claim, ability }: Law, { isolation, more }: Subject<Handle>): string | undefined {
+  const { name, claims } = isolation
+  if (claim !== 'always' && claims[claim] !== true) return `${name} does not claim ${claim}`
+  if (ability === undefined) return undefined
+  if (more === undefined) return `the subject of ${name} says nothing of ${ability}`
+  // One that is left out is no reason to skip: the law fails, and says what is missing.
+  const can: unknown = more[ability]
+  return isCannot(can) ? `${name} has no ${ability}: ${can.cannot}` : undefined
+}
+
+function isCannot(can: unknown): can is Cannot {
+  return typeof can === 'object' && can !== null && 'cannot' in can
 }
 
 /**

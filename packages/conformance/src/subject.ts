@@ -1,4 +1,6 @@
 import type { Isolation, Tenancy, TenancyOptions } from '@tenantry/core'
+import type { Manifest } from './abilities.ts'
+import type { Objects, SubjectClaims } from './objects.ts'
 
 /** What the laws write and read. The id is a UUID as text, chosen by the law. */
 export interface Note {
@@ -69,7 +71,9 @@ export interface Faults<Handle> {
  * The isolation must have at least two connections to work with, and may not send statements on its own while a law runs.
  */
 export interface Subject<Handle> {
-  readonly isolation: Isolation<Handle>
+  readonly isolation: Isolation<Handle> & { readonly claims: SubjectClaims }
+  /** Of the server, for the report. */
+  readonly server?: string
   /** The verbs through a handle. Called in and out of a tenant's context; no I/O until a verb is called. */
   notes(handle: Handle): Notes
   /**
@@ -85,6 +89,10 @@ export interface Subject<Handle> {
   readonly outside: Outside
   /** Needed when `pooled` is claimed. */
   readonly faults?: Faults<Handle>
+  /** What the store can do beyond the verbs. Laws that need it are skipped without it, and the report says so. */
+  readonly more?: Manifest<Handle>
+  /** Needed when `objects` is claimed. */
+  readonly objects?: Objects
   /** The tenancy to work in, for a host that wraps the core's own. Called once. Default `createTenancy`. */
   tenancy?(options: TenancyOptions): Tenancy
   /** Lets go of everything that the subject opened, the isolation included. */

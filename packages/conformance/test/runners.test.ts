@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, expect, it, test } from 'vitest'
-import { conformance, laws, memorySubject, runConformance } from '../src/index.ts'
+import { conformance, laws, memorySubject, runConformance, skipReason } from '../src/index.ts'
 import { mapSubject } from './fixtures/map-subject.ts'
 
-const skippedOfMap = laws.filter(({ claim }) => claim !== 'always').length
+const map = await mapSubject()
+const skippedOfMap = laws.filter(law => skipReason(law, map) !== undefined).length
 
 // vitest, with this file's own runner.
 const { cases, close } = await conformance(memorySubject)
@@ -46,6 +47,18 @@ it('runs under what has the shape of mocha', async () => {
 it('runs with no runner at all', async () => {
   const report = await runConformance(mapSubject)
   expect([report.passed, report.failed, report.skipped]).toEqual([laws.length - skippedOfMap, 0, skippedOfMap])
+})
+
+it('the suite of the in-memory reference is one file of at most 60 lines, and runs', async () => {
+  const file = fileURLToPath(new URL('./fixtures/memory-suite.ts', import.meta.url))
+  expect(readFileSync(file, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(60)
+  const args = ['--import', 'tsx', '-C', 'tenantry-source', '--test', '--test-reporter', 'tap', file]
+  const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined }
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env })
+  const left = laws.filter(({ claim, ability }) => claim === 'objects' || ability !== undefined).length
+  expect(stdout).toMatch(/^# fail 0$/m)
+  expect(stdout).toMatch(new RegExp(`^# pass ${laws.length - left}$`, 'm'))
+  expect(stdout).toMatch(new RegExp(`^# skipped ${left}$`, 'm'))
 })
 
 it('the samples of the README are the fixtures that run here', () => {

@@ -48,6 +48,11 @@ describe('a registry in plain JavaScript', () => {
     await refusal('TENANT_SWITCHED', () => tenancy.run(tenant, () => tenancy.run(other, () => undefined)))
   })
 
+  it('is not served with a status that nobody knows', async () => {
+    const tenancy = tenancyOver({ ...plain, status: 'enabled' })
+    await refusal('TENANT_NOT_FOUND', () => tenancy.resolve(request('/t/acme')))
+  })
+
   it.each([
     ['no id', { ...plain, id: undefined }],
     ['an id of another form', { ...plain, id: "x' or 1=1" }],

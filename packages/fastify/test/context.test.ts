@@ -571,11 +571,11 @@ describe('a connection that requests share, which calls back in the context of a
       const see = (at: string, request: FastifyRequest) =>
         seen.push(`${at} ${request.tenant?.id} ${tenancy.maybeCurrent()?.id}`)
       byHand(app)
-      // t1 waits for what t2 causes.
+      // t1 waits for what a request of t2 says.
       app.addHook('onRequest', (request, _reply, done) => {
-        if (request.tenant?.id === 't1') shared.once('answer', () => done())
+        if (request.tenant?.id === 't1') shared.once('enter', () => done())
         else {
-          shared.emit('answer')
+          shared.emit((request.query as { say: string }).say)
           done()
         }
       })
@@ -593,18 +593,18 @@ describe('a connection that requests share, which calls back in the context of a
       })
       app.post('/', (request, reply) => {
         if (request.tenant?.id === 't1') shared.once('answer', () => reply.send({ a: 1 }))
-        else {
-          shared.emit('answer')
-          reply.send({ a: 1 })
-        }
+        else reply.send({ a: 1 })
       })
     })
     const sent = { body: ['x'], headers: handMade }
+    const waits = async (event: string) => {
+      while (shared.listenerCount(event) === 0) await immediate()
+    }
     const first = ask('t1', sent)
-    while (shared.listenerCount('answer') === 0) await immediate()
-    await ask('t2', sent)
-    while (shared.listenerCount('answer') === 0) await immediate()
-    await ask('t2', sent)
+    await waits('enter')
+    await ask('t2', { ...sent, path: '/?say=enter' })
+    await waits('answer')
+    await ask('t2', { ...sent, path: '/?say=answer' })
     await first
     const of = (slug: string) => seen.filter(text => text.split(' ')[1] === slug)
     expect(of('t1')).toEqual(['preParsing t1 t1', 'preSerialization t1 t1', 'onSend t1 t1'])

@@ -5,21 +5,21 @@
 const self = "select oid from pg_roles where pg_has_role(current_user, oid, 'MEMBER')"
 
 /** The roles, granted to the current one directly, that lead to another. */
-function through(role: string): string {
+export function through(role: string): string {
   return `array(select distinct g.rolname::text from pg_auth_members m
     join pg_roles g on g.oid = m.roleid join pg_roles me on me.oid = m.member
    where me.rolname = current_user and pg_has_role(g.oid, ${role}, 'MEMBER') order by 1)`
 }
 
 /** The grantees, quoted, through which the role has a privilege: PUBLIC, itself, or a role that it can become. */
-function grantees(acl: string, where = 'true'): string {
+export function grantees(acl: string, where = 'true'): string {
   return `array(select distinct case x.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(x.grantee)) end
     from aclexplode(${acl}) x
    where (x.grantee = 0 or x.grantee in (${self})) and ${where} order by 1)`
 }
 
 /** Migrations need what an owner has; to be, and not only to be able to become, the owner is another thing. */
-function notOwner(owner: string): string {
+export function notOwner(owner: string): string {
   return `(x.grantee <> ${owner} or pg_get_userbyid(${owner}) = current_user)`
 }
 

@@ -1,5 +1,8 @@
 import type pg from 'pg'
 import { functionSql, roleSql, tableSql, unreachableSql, viewSql } from './catalog-sql.ts'
+import { readSeal, type SealLook } from './seal/read-seal.ts'
+import type { SealFacts } from './seal/seal-facts.ts'
+import { type ServerFacts, serverSql } from './server-facts.ts'
 
 /** The role that the pool connects as, and what it can become. */
 export interface RoleFacts {
@@ -137,10 +140,23 @@ export interface Catalog {
   readonly functions: readonly FunctionFacts[]
   /** Tables with a tenant column that the role has no privilege on, as `schema.name`. */
   readonly unreachable: readonly string[]
+  readonly server: ServerFacts
+  /** Where there is to be one. */
+  readonly seal: SealFacts | undefined
 }
 
-/** Reads the catalogue as the role of the pool. `schemas` are the ones that hold the application's objects. */
-export async function readCatalog(pool: pg.Pool, schemas: readonly string[], column: string): Promise<Catalog> {
+/** What to look at. */
+export interface CatalogLook {
+  /** The schemas that hold the application's objects. */
+  readonly schemas: readonly string[]
+  readonly column: string
+  readonly setting: string
+  readonly seal: SealLook | undefined
+}
+
+/** Reads the catalogue as the role of the pool. */
+export async function readCatalog(pool: pg.Pool, look: CatalogLook): Promise<Catalog> {
+  const { schemas, column, setting } = look
   const client = await pool.connect()
   function ignore(): void {
     // Without a listener a lost connection would end the process; the statement on its way fails in any case.
@@ -158,7 +174,9 @@ export async function readCatalog(pool: pg.Pool, schemas: readonly string[], col
     const views = await client.query<ViewFacts>(viewSql, [schemas, column])
     const functions = await client.query<FunctionFacts>(functionSql, [schemas])
     const unreachable = await client.query<{ name: string }>(unreachableSql, [schemas, column])
-    await client.query('commit')
+    const server = await client.query<ServerFacts>(serverSql, [schemas, column, setting])
+    const seal = look.seal === undefined ? undefined : await readSeal(client, look.seal)
+    await client.query('rollback')
     clean = true
     return {
       role: role.rows[0] as RoleFacts,
@@ -166,6 +184,8 @@ export async function readCatalog(pool: pg.Pool, schemas: readonly string[], col
       views: views.rows,
       functions: functions.rows,
       unreachable: unreachable.rows.map(({ name }) => name),
+      server: server.rows[0] as ServerFacts,
+      seal,
     }
   } finally {
     client.off('error', ignore)

@@ -1,11 +1,5 @@
 export { type PgRlsOptions, pgRls } from './pg-rls.ts'
 export { type ProtectOptions, protectTable, unprotectTable } from './protect-table.ts'
+export { removeSealKeyStatement, type SealKeyStatement, sealKeyStatement } from './seal/key-statements.ts'
 export type { SealKey, SealKeys } from './seal/seal-key.ts'
-export {
-  installSeal,
-  removeSealKeyStatement,
-  type SealInstallOptions,
-  type SealKeyStatement,
-  type SealMode,
-  sealKeyStatement,
-} from './seal/seal-sql.ts'
+export { installSeal, type SealInstallOptions, type SealMode } from './seal/seal-sql.ts'

@@ -7,14 +7,17 @@ import {
   TenancyError,
   type Tenant,
 } from '@tenantry/core'
-import { scopedPool, type TenantPool } from '@tenantry/pg'
+import { type SessionStatePolicy, scopedPool, type TenantPool } from '@tenantry/pg'
 import type pg from 'pg'
 import { type Catalog, readCatalog } from './catalog.ts'
 import { codeChecks } from './checks/code-checks.ts'
 import { policyChecks } from './checks/policy-checks.ts'
 import { roleChecks } from './checks/role-checks.ts'
+import { sealChecks } from './checks/seal-checks.ts'
+import { serverChecks } from './checks/server-checks.ts'
 import { tableChecks } from './checks/table-checks.ts'
 import { eraseRows } from './erase.ts'
+import type { SealLook } from './seal/read-seal.ts'
 import { createSeal, type KeyedSeal } from './seal/seal.ts'
 import type { SealKeys } from './seal/seal-key.ts'
 import { type SealMode, sealDefaults } from './seal/seal-sql.ts'
@@ -52,8 +55,13 @@ export interface PgRlsOptions {
   readonly sealKeys?: SealKeys
   /** The schema of the seal. Default `tenancy`. */
   readonly sealSchema?: string
-  /** Say `true` behind PgBouncer in transaction mode: a `stamp` then holds on every connection. Default `false`. */
+  /**
+   * Say `true` behind PgBouncer in transaction mode: a `stamp` then holds on every connection, and what would stay in a session
+   * is refused, because the session is not ours to reset. Default `false`.
+   */
   readonly pooler?: boolean
+  /** See `scopedPool`. Default `refuse` with `pooler`, else `detect`. */
+  readonly sessionState?: SessionStatePolicy
   readonly logger?: Logger
 }
 
@@ -80,12 +88,8 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     })
   }
   const sealed = sealOf(options, logger)
-  const terms = {
-    setting,
-    column,
-    shared,
-    ...(sealed === undefined ? {} : { verifier: options.sealSchema ?? sealDefaults.schema }),
-  }
+  const sealSchema = options.sealSchema ?? sealDefaults.schema
+  const terms = { setting, column, shared, ...(sealed === undefined ? {} : { verifier: sealSchema }) }
   const scoped = scopedPool({
     pool,
     scope: {
@@ -94,6 +98,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       ...(sealed === undefined ? {} : { seal: sealed.seal }),
     },
     ready,
+    sessionState: options.sessionState ?? (options.pooler === true ? 'refuse' : 'detect'),
     ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
   })
 
@@ -103,9 +108,9 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
   }
   pool.on('error', onIdleError)
 
-  async function look(): Promise<Catalog> {
+  async function look(seal?: SealLook): Promise<Catalog> {
     try {
-      return await readCatalog(pool, schemas, column)
+      return await readCatalog(pool, { schemas, column, setting, seal })
     } catch (error) {
       throw isTenancyError(error)
         ? error
@@ -114,9 +119,14 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
   }
 
   async function verify(): Promise<readonly Finding[]> {
-    const catalog = await look()
+    // The key is tried out. It may be another one by now.
+    await sealed?.load()
+    const catalog = await look(sealed === undefined ? undefined : { schema: sealSchema, setting, keyed: sealed })
     return [
       ...roleChecks(catalog),
+      ...serverChecks(catalog, { setting, sealed: sealed !== undefined }),
+      // In front of the policies, whose mending needs it.
+      ...(sealed === undefined ? [] : sealChecks(catalog, { mode: sealed.mode, schema: sealSchema, setting })),
       ...tableChecks(catalog, column, shared),
       ...policyChecks(catalog, terms),
       ...codeChecks(catalog),
@@ -135,7 +145,6 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
   }
 
   async function refuseUnsafe(): Promise<void> {
-    await sealed?.load()
     const findings = await verify()
     for (const { severity, ...finding } of findings) {
       if (severity === 'warning' || onUnsafe === 'report') {

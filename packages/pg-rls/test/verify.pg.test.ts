@@ -5,8 +5,11 @@ import type { FreshDatabase } from '@tenantry/servers'
 import { describePostgres, type PostgresForTests } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { expect, it } from 'vitest'
-import { type PgRlsOptions, pgRls } from '../src/index.ts'
+import { versionFindings } from '../src/checks/version-checks.ts'
+import { type PgRlsOptions, pgRls, type SealMode, sealKeyStatement } from '../src/index.ts'
 import { protectTable } from '../src/protect-table.ts'
+import { createVerifier, installSeal } from '../src/seal/seal-sql.ts'
+import { testKey } from './sealed-bench.ts'
 import { execute, recorder } from './support.ts'
 
 /** A clean database, and a runtime role of its own whose name needs quotes. */
@@ -15,6 +18,8 @@ interface Bench {
   /** The runtime role, quoted. */
   readonly role: string
   readonly roleName: string
+  /** The role that owns the seal, quoted. */
+  readonly sealOwner: string
   /** Makes a role that goes with the bench; gives its quoted name. */
   makeRole(attributes?: string): Promise<string>
   verify(options?: Partial<PgRlsOptions>): Promise<readonly Finding[]>
@@ -22,7 +27,11 @@ interface Bench {
   sent(): number
 }
 
-async function onBench(server: PostgresForTests, test: (bench: Bench) => Promise<void>): Promise<void> {
+async function onBench(
+  server: PostgresForTests,
+  test: (bench: Bench) => Promise<void>,
+  seal?: SealMode,
+): Promise<void> {
   const database = await server.freshDatabase()
   const roles: string[] = []
   let statements = 0
@@ -42,10 +51,25 @@ async function onBench(server: PostgresForTests, test: (bench: Bench) => Promise
       `grant connect on database ${quoteIdentifier(database.name)} to ${role}`,
       `grant usage on schema public to ${role}`,
     )
+    // The seal's owner is the cluster's: one of its own for each bench, so that a trap is nobody else's.
+    const ownerRole = `Seal ${randomBytes(4).toString('hex')}`
+    const key = testKey()
+    if (seal !== undefined) {
+      await makeRole('', ownerRole)
+      await execute(
+        database.adminUrl,
+        ...installSeal({ mode: seal, runtimeRole: roleName, tableOwner: database.ownerRole, ownerRole }),
+      )
+      const client = new pg.Client({ connectionString: database.adminUrl })
+      await client.connect()
+      await client.query(sealKeyStatement(key) as pg.QueryConfig)
+      await client.end()
+    }
+    const sealed = seal === undefined ? {} : { seal, sealKeys: () => key }
     await execute(
       database.ownerUrl,
       'create table notes (id bigint generated always as identity, body text)',
-      ...protectTable('notes', { runtimeRole: roleName, index: false }),
+      ...protectTable('notes', { runtimeRole: roleName, index: false, seal: seal !== undefined }),
       'alter table notes add primary key (tenant_id, id)',
       'create table plans (id int primary key)',
       `grant select on plans to ${role}`,
@@ -54,6 +78,7 @@ async function onBench(server: PostgresForTests, test: (bench: Bench) => Promise
       database,
       role,
       roleName,
+      sealOwner: quoteIdentifier(ownerRole),
       makeRole: attributes => makeRole(attributes),
       async verify(options) {
         const pool = new pg.Pool({ connectionString: url.href, max: 1 })
@@ -68,7 +93,7 @@ async function onBench(server: PostgresForTests, test: (bench: Bench) => Promise
           })
         })
         try {
-          return await pgRls({ pool, shared: ['public.plans'], logger: recorder(), ...options }).verify()
+          return await pgRls({ pool, shared: ['public.plans'], logger: recorder(), ...sealed, ...options }).verify()
         } finally {
           await pool.end()
         }
@@ -393,7 +418,342 @@ const traps: readonly Trap[] = [
   },
 ]
 
+const stored = (what: string) => [`error R12 ${what}`]
+const late = `create function late() returns trigger language plpgsql security definer`
+
+/** What the server, the database and predefined roles allow. */
+const serverTraps: readonly Trap[] = [
+  {
+    trap: 'R2 a predefined role that reads files',
+    admin: b => [`grant pg_read_server_files to ${b.role}`],
+    finds: ['error R2 role ROLE'],
+  },
+  {
+    trap: 'R2 predefined roles that write files and run programs, through another',
+    admin: async b => {
+      const helper = await b.makeRole()
+      return [`grant pg_write_server_files, pg_execute_server_program to ${helper}`, `grant ${helper} to ${b.role}`]
+    },
+    finds: ['error R2 role ROLE', 'error R2 role ROLE'],
+  },
+  {
+    trap: 'R12 the setting stored for the role',
+    admin: b => [`alter role ${b.role} set tenantry.tenant_id = 'acme'`],
+    finds: stored('role ROLE'),
+  },
+  {
+    trap: 'R12 the setting stored for the database',
+    admin: b => [`alter database ${quoteIdentifier(b.database.name)} set tenantry.tenant_id = 'acme'`],
+    finds: stored('database DATABASE'),
+  },
+  {
+    trap: 'R18 statistics that row security hides',
+    admin: b => [`grant select on pg_catalog.pg_statistic to ${b.role}`],
+    finds: ['error R18 catalogue pg_statistic'],
+  },
+  {
+    trap: 'R25 large objects without privileges',
+    admin: b => [`alter database ${quoteIdentifier(b.database.name)} set lo_compat_privileges = on`],
+    finds: ['warning R25 database DATABASE'],
+  },
+  {
+    trap: 'R29 pg_monitor',
+    admin: b => [`grant pg_monitor to ${b.role}`],
+    finds: ['warning R29 role ROLE'],
+  },
+  {
+    trap: 'R29 pg_read_all_stats',
+    admin: b => [`grant pg_read_all_stats to ${b.role}`],
+    finds: ['warning R29 role ROLE'],
+  },
+  {
+    trap: 'R31 a LEAKPROOF function',
+    admin: () => [`create function "Peek"(text) returns boolean leakproof language sql as 'select true'`],
+    finds: ['error R31 function public."Peek"(text)'],
+  },
+  {
+    trap: 'R34 a SECURITY DEFINER trigger of a superuser',
+    admin: () => [
+      `${late} set search_path = pg_catalog, pg_temp as 'begin return new; end'`,
+      'create trigger late after insert on notes for each row execute function late()',
+    ],
+    finds: ['error R34 trigger late on public.notes'],
+  },
+  {
+    trap: 'R34 a SECURITY DEFINER trigger without a search_path',
+    owner: () => [
+      `${late} as 'begin return new; end'`,
+      'create trigger late after insert on notes for each row execute function late()',
+    ],
+    finds: ['warning R34 trigger late on public.notes'],
+  },
+  {
+    trap: 'R34 a rule',
+    owner: () => ['create rule "Copy" as on delete to notes do also select 1'],
+    finds: [`warning R34 ${notes}`],
+  },
+  {
+    trap: 'R36 search_path stored by the role itself, in one database',
+    admin: b => [
+      `alter role ${b.role} in database ${quoteIdentifier(b.database.name)} set search_path = other, public`,
+    ],
+    finds: ['warning R36 role ROLE'],
+  },
+  {
+    trap: 'R36 triggers and foreign keys off',
+    admin: b => [`alter role ${b.role} set session_replication_role = replica`],
+    finds: ['error R36 role ROLE'],
+  },
+  {
+    trap: 'R36 row_security stored',
+    admin: b => [`alter database ${quoteIdentifier(b.database.name)} set row_security = off`],
+    finds: ['error R36 database DATABASE'],
+  },
+  {
+    trap: 'R37 pg_signal_backend',
+    admin: b => [`grant pg_signal_backend to ${b.role}`],
+    finds: ['warning R37 role ROLE'],
+  },
+  {
+    trap: 'R38 CREATE on the database',
+    admin: b => [`grant create on database ${quoteIdentifier(b.database.name)} to ${b.role}`],
+    finds: ['warning R38 database DATABASE'],
+  },
+]
+
+const verifier = 'tenancy.current_tenant()'
+const onVerifier = `R13 function ${verifier}`
+const onKeys = 'R13 table tenancy.seal_key'
+const other = (mode: SealMode): SealMode => (mode === 'challenge' ? 'stamp' : 'challenge')
+
+/** What can be wrong with the seal itself. */
+const sealTraps = (mode: SealMode): readonly Trap[] => [
+  {
+    trap: 'R13 an unsealed policy',
+    owner: () => tenantPolicy(`tenant_id = (select ${value})`),
+    finds: [`error R13 ${notes}`],
+    problem: /believes the setting/,
+  },
+  {
+    trap: 'R13 the verifier is missing',
+    admin: () => [`drop function ${verifier} cascade`],
+    finds: [`error ${onVerifier}`, `error R6 ${notes}`],
+  },
+  {
+    trap: 'R13 the verifier of the other mode',
+    admin: () => [createVerifier({ mode: other(mode) })],
+    finds: [`error ${onVerifier}`],
+    problem: /of the mode/,
+  },
+  {
+    trap: 'R13 another source',
+    admin: () => [createVerifier({ mode }).replace('k.id operator(pg_catalog.=)', 'k.id operator(pg_catalog.<=)')],
+    finds: [`error ${onVerifier}`],
+    problem: /not the code/,
+  },
+  {
+    trap: 'R13 not SECURITY DEFINER',
+    admin: () => [`alter function ${verifier} security invoker`],
+    finds: [`error ${onVerifier}`],
+  },
+  {
+    trap: 'R14 the verifier is IMMUTABLE',
+    admin: () => [`alter function ${verifier} immutable`],
+    finds: [`error ${onVerifier}`, `error R14 ${notes}`],
+  },
+  {
+    trap: 'R13 the verifier is VOLATILE',
+    admin: () => [`alter function ${verifier} volatile`],
+    finds: [`warning ${onVerifier}`],
+  },
+  {
+    trap: 'R35 the verifier is PARALLEL SAFE',
+    admin: () => [`alter function ${verifier} parallel safe`],
+    finds: [`error ${onVerifier}`],
+  },
+  {
+    trap: 'R35 the verifier is PARALLEL UNSAFE',
+    admin: () => [`alter function ${verifier} parallel unsafe`],
+    finds: [`warning ${onVerifier}`],
+  },
+  {
+    trap: 'R13 R31 the verifier is LEAKPROOF',
+    admin: () => [`alter function ${verifier} leakproof`],
+    finds: [`error R31 function ${verifier}`, `error ${onVerifier}`],
+  },
+  {
+    trap: 'R13 the verifier has settings',
+    admin: () => [`alter function ${verifier} set search_path = public`],
+    finds: [`warning ${onVerifier}`],
+  },
+  {
+    trap: 'R13 PUBLIC may call the verifier',
+    admin: () => [`grant execute on function ${verifier} to public`],
+    finds: [`warning ${onVerifier}`],
+  },
+  {
+    trap: 'R13 the role may not call the verifier',
+    admin: b => [`revoke execute on function ${verifier} from ${b.role}`],
+    finds: [`error ${onVerifier}`],
+  },
+  {
+    trap: 'R13 the verifier has an owner who can log in',
+    admin: b => [`alter function ${verifier} owner to ${b.database.ownerRole}`],
+    finds: [`error ${onVerifier}`],
+    problem: /both must be one role/,
+  },
+  {
+    trap: 'R13 the keys have an owner who can log in',
+    admin: b => [`alter table tenancy.seal_key owner to ${b.database.ownerRole}`],
+    finds: [`error ${onVerifier}`],
+    problem: /both must be one role/,
+  },
+  {
+    trap: 'R13 the owner of the seal can log in',
+    admin: b => [`alter role ${b.sealOwner} login`],
+    finds: ['error R13 role SEAL'],
+  },
+  {
+    trap: 'R13 the owner of the seal is a superuser',
+    admin: b => [`alter role ${b.sealOwner} superuser`],
+    finds: ['error R13 role SEAL'],
+  },
+  {
+    trap: 'R13 the role is a member of the owner of the seal',
+    admin: b => [`grant ${b.sealOwner} to ${b.role}`],
+    finds: ['error R13 role SEAL'],
+  },
+  {
+    trap: 'R13 keys may be read, by a grant on one column',
+    admin: () => ['grant select (ipad) on tenancy.seal_key to public'],
+    finds: [`error ${onKeys}`],
+  },
+  {
+    trap: 'R13 keys may be written by another role',
+    admin: async b => [`grant insert on tenancy.seal_key to ${await b.makeRole()}`],
+    finds: [`error ${onKeys}`],
+  },
+  {
+    trap: 'R13 a trigger on the keys',
+    admin: () => [
+      `create function copy_key() returns trigger language plpgsql as 'begin return new; end'`,
+      'create trigger "Copy" after insert on tenancy.seal_key for each row execute function copy_key()',
+    ],
+    finds: [`error ${onKeys}`],
+  },
+  {
+    trap: 'R13 the role may create objects beside the seal',
+    admin: b => [`grant create on schema tenancy to ${b.role}`],
+    finds: ['error R13 schema tenancy'],
+  },
+  {
+    trap: 'R13 the role owns the schema of the seal',
+    admin: b => [`alter schema tenancy owner to ${b.role}`],
+    finds: ['error R13 schema tenancy'],
+  },
+  {
+    trap: 'R6 a predefined role that reads the keys too',
+    admin: b => [`grant pg_read_all_data to ${b.role}`],
+    finds: ['error R6 role ROLE'],
+  },
+  {
+    trap: 'R27 DO blocks',
+    admin: () => ['grant usage on language plpgsql to public'],
+    finds: ['warning R27 language plpgsql'],
+  },
+]
+
 describePostgres('verify', server => {
+  async function caught({ owner, admin, finds, problem, options }: Trap, bench: Bench): Promise<void> {
+    const { database, roleName, sealOwner, verify } = bench
+    expect(await verify()).toEqual([])
+    if (owner !== undefined) await execute(database.ownerUrl, ...(await owner(bench)))
+    if (admin !== undefined) await execute(database.adminUrl, ...(await admin(bench)))
+    const found = await verify(options)
+    const short = ({ severity, id, object }: Finding) =>
+      `${severity} ${id} ${object.replace(roleName, 'ROLE').replace(database.name, 'DATABASE').replace(sealOwner.slice(1, -1), 'SEAL')}`
+    expect(found.map(short)).toEqual(finds)
+    if (problem !== undefined) expect(found[0]?.problem).toMatch(problem)
+    for (const { fix } of found) await execute(database.adminUrl, fix)
+    expect(await verify(options)).toEqual([])
+  }
+
+  it.each(serverTraps)('$trap', trap => onBench(server, bench => caught(trap, bench)))
+
+  for (const mode of ['challenge', 'stamp'] as const) {
+    it.each(sealTraps(mode))(`${mode}: $trap`, trap => onBench(server, bench => caught(trap, bench), mode))
+
+    it(`${mode}: keys that are missing, and a table of keys that is`, async () => {
+      await onBench(
+        server,
+        async ({ database, verify }) => {
+          await execute(database.adminUrl, 'delete from tenancy.seal_key')
+          const found = await verify()
+          expect(found.map(({ id, object }) => `${id} ${object}`)).toEqual([onKeys])
+          expect(found[0]?.problem).toMatch(/does not hold the key/)
+          await execute(database.adminUrl, 'drop table tenancy.seal_key')
+          expect((await verify()).map(({ problem }) => problem)).toEqual([
+            'is missing, so that no proof can be checked.',
+          ])
+        },
+        mode,
+      )
+    })
+  }
+
+  it('R12 the setting stands on the connection, by its options', async () => {
+    await onBench(server, async ({ database }) => {
+      const pool = new pg.Pool({ connectionString: database.runtimeUrl, options: '-c tenantry.tenant_id=acme', max: 1 })
+      try {
+        const found = await pgRls({ pool, shared: ['public.plans'], logger: recorder() }).verify()
+        expect(found.map(({ id, severity }) => `${severity} ${id}`)).toEqual(['error R12'])
+      } finally {
+        await pool.end()
+      }
+    })
+  })
+
+  it.each([
+    [140_020, 'R3'],
+    [150_008, 'R15'],
+    [150_009, 'R16'],
+    [150_013, 'R17'],
+    [150_014, undefined],
+    [160_004, 'R15'],
+    [160_005, 'R16'],
+    [160_009, 'R17'],
+    [160_010, undefined],
+    [170_000, 'R15'],
+    [170_001, 'R16'],
+    [170_005, 'R17'],
+    [170_006, undefined],
+    [180_000, undefined],
+  ])('R15 R16 R17 the version of the server: %s', (version, id) => {
+    expect(versionFindings(version)[0]?.id).toBe(id)
+  })
+
+  it('says nothing of 500 sealed tables, in at most 2 s', async () => {
+    await onBench(
+      server,
+      async ({ database, roleName, verify, sent }) => {
+        expect(await verify()).toEqual([])
+        const few = sent()
+        const statements = Array.from({ length: 500 }, (_, at) => [
+          `create table t${at} (id int)`,
+          ...protectTable(`t${at}`, { runtimeRole: roleName, seal: true }),
+        ])
+        await execute(database.ownerUrl, statements.flat().join('; '))
+        const start = performance.now()
+        expect(await verify()).toEqual([])
+        const took = performance.now() - start
+        process.stdout.write(`verify of 500 sealed tables: ${Math.round(took)} ms, ${few} statements\n`)
+        expect(took).toBeLessThan(2000)
+        expect(sent()).toBe(few)
+      },
+      'challenge',
+    )
+  })
+
   it.each(traps)('$trap', async ({ owner, admin, finds, problem, options }) => {
     await onBench(server, async bench => {
       const { database, roleName, verify } = bench

@@ -22,14 +22,38 @@ export function connectError(error: unknown): unknown {
   if (error.message === 'Cannot use a pool after calling end on the pool') {
     return new TenancyError('SCOPE_CLOSED', { what: 'The pg.Pool' }, { cause: error })
   }
-  return new TenancyError('DATABASE_UNAVAILABLE', { reason: reasonOf(error) }, { cause: error })
+  const state = isServerError(error) ? (error.code ?? '') : ''
+  const refusal = refusals[state]
+  if (refusal !== undefined) {
+    const problems = [`${refusal} (SQLSTATE ${state})`]
+    return new TenancyError('CONFIG_INVALID', { source: 'The connection of the pg.Pool', problems }, { cause: error })
+  }
+  const reason = error.message === noneFree ? 'no connection was free within connectionTimeoutMillis' : reasonOf(error)
+  return new TenancyError('DATABASE_UNAVAILABLE', { reason }, { cause: error })
 }
 
-/** What failed while a statement was on its way. Errors of the statement itself stay what the server made of them. */
-export function statementError(error: unknown): unknown {
+const noneFree = 'timeout exceeded when trying to connect'
+
+/** With which the server refuses whoever it does not want, today and tomorrow (errcodes, classes 28 and 3D). */
+const refusals: Readonly<Record<string, string>> = {
+  '28000': 'the role does not exist, may not log in, or pg_hba.conf does not admit it',
+  '28P01': 'the password of the role is wrong',
+  '3D000': 'the database does not exist',
+}
+
+/**
+ * What failed while a statement was on its way. Errors of the statement itself stay what the server made of them.
+ *
+ * @param caller - the function below which the stack is of interest.
+ */
+export function statementError(error: unknown, caller?: (...args: never[]) => unknown): unknown {
   if (isTenancyError(error) || !(error instanceof Error)) return error
   const code = codeOf(error)
-  const lost = isServerError(error) ? isEnd(error) : network.test(code ?? '') || dropped.test(error.message)
+  const ofServer = isServerError(error)
+  const lost = ofServer ? isEnd(error) : network.test(code ?? '') || dropped.test(error.message)
+  // Made where the socket was read; whoever is looking for it needs the caller's stack. What the caller's own values and types
+  // throw says itself where it comes from, and need not be extensible.
+  if ((ofServer || lost) && caller !== undefined && Object.isExtensible(error)) Error.captureStackTrace(error, caller)
   return lost ? new TenancyError('CONNECTION_LOST', { reason: reasonOf(error) }, { cause: error }) : error
 }
 

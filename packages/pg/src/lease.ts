@@ -6,7 +6,7 @@ import { callBack } from './call-back.ts'
 import { statementError } from './database-error.ts'
 import type { Place } from './places.ts'
 import { isSubmittable, readArguments, readStatement } from './query-arguments.ts'
-import { bindToContext, checkSubmittable, textOf } from './query-object.ts'
+import { bindToContext, checkSubmittable, settleInAnyCase, textOf } from './query-object.ts'
 import { plainStatement, runStatement } from './run-statement.ts'
 import { ScopedQuery, send } from './scoped-query.ts'
 import { checkTrace } from './session-state.ts'
@@ -60,10 +60,9 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
     if (session.tainted !== undefined) throw new TenancyError('CONNECTION_LOST', { reason: session.tainted })
     waiting += 1
     try {
-      return await inTurn(() => runStatement(place, statement, scope, 'lease'))
+      return (await inTurn(() => runStatement(place, statement, scope, 'lease'))).result()
     } catch (error) {
-      if (error instanceof Error) Error.captureStackTrace(error, run)
-      throw statementError(error)
+      throw statementError(error, run)
     } finally {
       waiting -= 1
     }
@@ -86,6 +85,7 @@ export function createLease({ place, scope, check }: LeaseTerms): TenantClient {
     // It keeps the connection and could go on using it after the release.
     session.disposable = true
     bindToContext(query)
+    settleInAnyCase(query, session)
     // The transaction has the tenant since BEGIN, unless it was chained to another one, or a statement has called set_config.
     // Should this fail, the transaction is aborted, and with it the query that follows.
     send(client, session, new ScopedQuery(plainStatement('ordinary', ''), scope, session)).catch(error => {

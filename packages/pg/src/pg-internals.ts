@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import pg from 'pg'
 
 // Everything that this package needs of `pg` beyond its published types stands here, with where it comes from, so that a new
-// version can be checked against one file (pg 8.23: lib/connection.js, lib/query.js, lib/utils.js). `test/pg-internals.test.ts`
+// version can be checked against one file (pg 8.23: lib/connection.js, lib/query.js, lib/result.js, lib/utils.js). `test/pg-internals.test.ts`
 // fails when one of them is gone.
 
 /** `ReadyForQuery` status: idle, in a transaction, in an aborted transaction (protocol flow, section "ReadyForQuery"). */
@@ -17,16 +17,31 @@ export interface WireConnection extends EventEmitter {
 
 /** The message handlers of `pg.Query`, which `pg.Client` calls while the query is active. */
 export interface WireQuery {
-  callback: (error: Error | null | undefined, result?: pg.QueryResult) => void
+  callback: (error: Error | null | undefined) => void
+  /** Made with the query; `pg.Client` gives it the types of the client, if it has none. */
+  readonly _result: WireResult
   /** Set by a client that wants binary results. */
   binary?: boolean
-  handleRowDescription(message: unknown): void
+  handleRowDescription(message: WireColumns): void
   handleDataRow(message: WireRow): void
   handleCommandComplete(message: unknown, connection: WireConnection): void
   handleEmptyQuery(connection: WireConnection): void
   handleReadyForQuery(connection: WireConnection): void
   handleError(error: Error, connection: WireConnection): void
   handleCopyInResponse(connection: WireConnection): void
+}
+
+/** The making of a result, in which the caller's types and parsers are called. */
+export interface WireResult extends pg.QueryResult {
+  addFields(fields: pg.FieldDef[]): void
+  parseRow(fields: WireRow['fields']): unknown
+  addRow(row: unknown): void
+  addCommandComplete(message: unknown): void
+}
+
+/** How the server describes the rows to come. */
+export interface WireColumns {
+  readonly fields: readonly pg.FieldDef[]
 }
 
 /** A row as it came: each field as text, or as bytes in the binary format. */

@@ -2,9 +2,10 @@ import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { connectError } from './database-error.ts'
 import { isReady } from './pg-internals.ts'
+import { checkOut, isSetUpByHooks, type Taken, watchOf } from './pool-watch.ts'
 import type { Seal } from './scope.ts'
 import { isClean, type Session, sessionOf } from './session.ts'
-import { isSetUpByHooks, resetSession, type SessionStatePolicy } from './session-state.ts'
+import { resetSession, type SessionStatePolicy } from './session-state.ts'
 
 /** A connection, for one statement or for as long as a lease lasts. */
 export interface Place {
@@ -27,70 +28,88 @@ export interface Places {
 
 /** Places where nothing is shared: each takes a whole connection. */
 export function exclusivePlaces(pool: pg.Pool, policy: SessionStatePolicy, seal?: Seal): Places {
-  function placeOf(client: pg.PoolClient, session: Session): Place {
+  const watch = watchOf(pool)
+
+  function placeOf({ client, release }: Taken, session: Session): Place {
     function leave(): void {
       session.othersSequences = true
       const clean = isClean(session)
-      if (!clean || policy === 'refuse' || !(session.carries || policy === 'always')) client.release(!clean)
+      if (!clean || policy === 'refuse' || !(session.carries || policy === 'always')) release(!clean)
       // A reset would undo what the hooks have set, and the next tenant do without.
-      else if (isSetUpByHooks(pool)) client.release(true)
-      else void resetSession(session).then(usable => client.release(!usable))
+      else if (isSetUpByHooks(pool)) release(true)
+      else void resetSession(session).then(usable => release(!usable))
     }
     return { client, session, leave }
   }
 
   /** The place, if the connection is good at once. */
-  function placeAt(client: pg.PoolClient): Place | undefined {
-    const session = sessionOrRelease(client)
+  function placeAt(taken: Taken): Place | undefined {
+    const session = sessionOrRelease(taken)
     if (!isClean(session) || (seal?.per === 'connection' && !isFresh(session))) return undefined
-    return placeOf(client, session)
+    return placeOf(taken, session)
   }
 
-  async function prepare(given: pg.PoolClient): Promise<Place> {
-    let client = given
+  async function prepare(first: Taken): Promise<Place> {
+    let taken = first
     // A new client calls back just before it takes itself for ready.
     await undefined
     // So many times that every connection may be dirty once, but not for ever: a hook may make each new one dirty.
     for (let attempt = 0; attempt <= pool.options.max; attempt++) {
-      if (attempt > 0) client = await connect(pool)
-      const session = sessionOrRelease(client)
-      if (!isReady(client) && session.tainted === undefined) {
-        // A listener of the pool's `connect` event may still be setting it up, and the server tells what it has set.
-        await drained(client)
-        session.carries = false
+      if (attempt > 0) taken = await connect(pool)
+      const session = sessionOrRelease(taken)
+      if (!isReady(taken.client) && session.tainted === undefined) {
+        if (watch.isNew(taken.client)) await setUp(taken, session)
+        // Somebody has given it back with statements on their way, of which nobody may be waiting for the end, or with a cursor
+        // open, which has none.
+        else await isDrained(taken.client, leftovers)
       }
-      const place = placeOf(client, session)
+      const place = placeOf(taken, session)
       // Somebody else may use the same pg.Pool and give a connection back in the middle of a transaction.
       if (isClean(session)) {
         if (seal?.per === 'connection' && !isFresh(session)) await introduce(place, seal)
         return place
       }
-      client.release(true)
+      taken.release(true)
     }
     throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'every connection was left in a transaction' })
+  }
+
+  /** A listener of the pool's `connect` event may still be setting a new connection up. */
+  async function setUp({ client, release }: Taken, session: Session): Promise<void> {
+    if (await isDrained(client, pool.options.connectionTimeoutMillis || patience)) {
+      // The server tells what the hook has set; that is to stay.
+      session.carries = false
+      return
+    }
+    session.tainted ??= 'it was not set up in time'
+    release(true)
+    throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'the hooks of a new connection did not end in time' })
   }
 
   // Every statement comes through here: one promise, unless something is to be done first.
   function take(): Promise<Place> {
     return new Promise((resolve, reject) => {
-      pool.connect((error, client) => {
-        if (client === undefined) {
-          reject(connectError(error))
-          return
-        }
+      function given(taken: Taken): void {
         try {
-          const place = placeAt(client)
-          if (place === undefined) prepare(client).then(resolve, reject)
+          const place = placeAt(taken)
+          if (place === undefined) prepare(taken).then(resolve, reject)
           else resolve(place)
         } catch (thrown) {
           reject(thrown)
         }
-      })
+      }
+      checkOut(pool, given, error => reject(connectError(error)))
     })
   }
 
   return { forStatement: take, forLease: take }
 }
+
+/** Milliseconds that a new connection may take to be set up, where the pool sets no time of its own. */
+const patience = 10_000
+
+/** Milliseconds that are left to the statements of somebody who has given their connection back. */
+const leftovers = 1_000
 
 // Milliseconds after which a server is asked again: its clock and ours drift apart.
 const answerLasts = 60_000
@@ -113,34 +132,32 @@ async function introduce({ client, session, leave }: Place, seal: Seal): Promise
   }
 }
 
-function sessionOrRelease(client: pg.PoolClient): Session {
+function sessionOrRelease({ client, release }: Taken): Session {
   try {
     return sessionOf(client)
   } catch (error) {
-    client.release(true)
+    release(true)
     throw error
   }
 }
 
-/** Waits until a client has nothing more to do, or has ended. */
-function drained(client: pg.PoolClient): Promise<void> {
+/** Waits until a client has nothing more to do, or has ended; for so long and no longer. */
+function isDrained(client: pg.PoolClient, milliseconds: number): Promise<boolean> {
   return new Promise(resolve => {
-    function done(): void {
+    function settle(drained: boolean): void {
+      clearTimeout(timer)
       client.removeListener('drain', done)
       client.removeListener('end', done)
-      resolve()
+      resolve(drained)
     }
+    const timer = setTimeout(settle, milliseconds, false)
+    const done = () => settle(true)
     client.on('drain', done)
     client.on('end', done)
   })
 }
 
-function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+function connect(pool: pg.Pool): Promise<Taken> {
   // pg calls back in the context of whoever gave the connection back; the promise leads back into the caller's.
-  return new Promise((resolve, reject) => {
-    pool.connect((error, client) => {
-      if (client === undefined) reject(connectError(error))
-      else resolve(client)
-    })
-  })
+  return new Promise((resolve, reject) => checkOut(pool, resolve, error => reject(connectError(error))))
 }

@@ -26,7 +26,7 @@ export function readArguments(args: readonly unknown[]): QueryArguments {
   const [config, values, callback] = args
   const last = (typeof values === 'function' ? values : callback) ?? (config as RawConfig | undefined)?.callback
   if (last !== undefined && typeof last !== 'function') {
-    throw new TenancyError('INPUT_INVALID', { field: 'query callback', rule: 'must be a function' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'query callback', rule: 'must be a function' })
   }
   return {
     config: config as string | RawConfig,
@@ -43,24 +43,24 @@ export function isSubmittable(config: unknown): config is pg.Submittable {
 /**
  * A statement that can be scoped.
  *
- * @throws {TenancyError} `STATEMENT_REFUSED`, `INPUT_INVALID`
+ * @throws {TenancyError} `STATEMENT_REFUSED`, `ARGUMENT_INVALID`
  */
 export function readStatement({ config, values }: QueryArguments): Statement {
   const given: RawConfig = typeof config === 'string' ? { text: config } : (config ?? {})
   const { text, name, rowMode, types, binary, query_timeout: queryTimeout } = given
   if (typeof text !== 'string') {
-    throw new TenancyError('INPUT_INVALID', { field: 'query text', rule: 'must be text, also for a named query' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'query text', rule: 'must be text, also for a named query' })
   }
   // The server would read a statement up to the NUL, and we all of it.
   if (text.includes('\0')) {
-    throw new TenancyError('INPUT_INVALID', { field: 'query text', rule: 'must not hold a NUL character' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'query text', rule: 'must not hold a NUL character' })
   }
   if (name !== undefined && name !== null && typeof name !== 'string') {
-    throw new TenancyError('INPUT_INVALID', { field: 'query name', rule: 'must be text' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'query name', rule: 'must be text' })
   }
   const all: unknown = values ?? given.values
   if (all !== undefined && all !== null && !Array.isArray(all)) {
-    throw new TenancyError('INPUT_INVALID', { field: 'query values', rule: 'must be an array' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'query values', rule: 'must be an array' })
   }
   const kind = statementKind(text)
   if (kind.kind === 'refused') {

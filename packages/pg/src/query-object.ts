@@ -1,13 +1,14 @@
 import { AsyncResource } from 'node:async_hooks'
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
-import { WireQueryBase } from './pg-internals.ts'
+import { WireQueryBase, wireOf } from './pg-internals.ts'
+import type { Session } from './session.ts'
 import { statementKind } from './statement-kind.ts'
 
 // The callbacks through which `pg` drives a query object with a protocol of its own.
 const handlers = [
   ...['handleRowDescription', 'handleDataRow', 'handlePortalSuspended', 'handleCommandComplete', 'handleReadyForQuery'],
-  ...['handleError', 'handleEmptyQuery', 'handleCopyInResponse', 'handleCopyData', 'emit'],
+  ...['handleError', 'handleEmptyQuery', 'handleCopyInResponse', 'handleCopyData', 'emit', 'submit'],
 ]
 
 // What a caller calls on one, with callbacks.
@@ -64,4 +65,55 @@ export function bindToContext(query: pg.Submittable): void {
         args.map(arg => (typeof arg === 'function' ? AsyncResource.bind(arg as AnyFunction) : arg)),
       )
   }
+}
+
+// What the server may still answer to a query that has failed on our side.
+const answers = ['handleRowDescription', 'handleDataRow', 'handlePortalSuspended', 'handleCommandComplete']
+
+/** What the caller's types throw fails the query, instead of ending the process; `close` ends with the connection. */
+export function settleInAnyCase(query: pg.Submittable, session: Session): void {
+  const target = query as unknown as Record<string, AnyFunction | undefined>
+  let failed = false
+  for (const name of answers) {
+    const handler = target[name]
+    if (typeof handler !== 'function') continue
+    target[name] = (...args) => {
+      if (failed) return
+      try {
+        handler.apply(query, args)
+      } catch (error) {
+        failed = true
+        session.tainted ??= 'a type or a listener of a cursor or stream threw'
+        target.handleError?.call(query, error, wireOf(session.client))
+      }
+    }
+  }
+  const { close } = target
+  if (typeof close !== 'function') return
+  target.close = callback => {
+    const closed = endOf(session, done => close.call(query, done))
+    if (typeof callback !== 'function') return closed
+    closed.then(
+      () => process.nextTick(callback),
+      (error: unknown) => process.nextTick(callback, error),
+    )
+    return undefined
+  }
+}
+
+/** A promise of what calls back when the server answers, or of the end of the connection. */
+function endOf(session: Session, work: (done: (error?: unknown) => void) => unknown): Promise<void> {
+  return new Promise((resolve, reject) => {
+    function done(error?: unknown): void {
+      session.client.removeListener('end', done)
+      if (error instanceof Error) reject(error)
+      else resolve()
+    }
+    if (session.ended) {
+      resolve()
+      return
+    }
+    session.client.on('end', done)
+    work(done)
+  })
 }

@@ -1,5 +1,4 @@
 import { TenancyError } from '@tenantry/core'
-import type pg from 'pg'
 import type { Place } from './places.ts'
 import { ScopedQuery, send } from './scoped-query.ts'
 import { checkTrace } from './session-state.ts'
@@ -27,7 +26,7 @@ const rollback = plainStatement('rollback', 'rollback')
 
 /**
  * Runs one statement at a place: in one write, or, when its seal needs a transaction and none is open, in a transaction of its
- * own, of which the statement and COMMIT are one write.
+ * own, of which the statement and COMMIT are one write. Its result is to be asked for in the caller's context.
  *
  * @throws {TenancyError} `STATEMENT_REFUSED`
  */
@@ -36,7 +35,7 @@ export function runStatement(
   statement: Statement,
   scope: TenantScope,
   standing: Exclude<Standing, 'last'>,
-): Promise<pg.QueryResult> {
+): Promise<ScopedQuery> {
   const { client, session } = place
   checkTrace(statement.uses.leaves, scope.sessionState)
   // The next transaction would have another time, for which there is no proof.
@@ -58,7 +57,7 @@ async function runInTransaction(
   { client, session }: Pick<Place, 'client' | 'session'>,
   statement: Statement,
   scope: TenantScope,
-): Promise<pg.QueryResult> {
+): Promise<ScopedQuery> {
   await send(client, session, new ScopedQuery(begin, scope, session, 'alone'))
   try {
     return await send(client, session, new ScopedQuery(statement, scope, session, 'last'))

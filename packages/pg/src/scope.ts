@@ -52,10 +52,10 @@ export interface ScopeSql {
   utilities(values: readonly string[]): readonly string[]
 }
 
-/** @throws {TenancyError} `INPUT_INVALID` for a scope without settings: it would scope nothing. `IDENTIFIER_INVALID` */
+/** @throws {TenancyError} `ARGUMENT_INVALID` for a scope without settings: it would scope nothing. `IDENTIFIER_INVALID` */
 export function scopeSql(settings: readonly string[]): ScopeSql {
   if (settings.length === 0)
-    throw new TenancyError('INPUT_INVALID', { field: 'scope.settings', rule: 'must not be empty' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'scope.settings', rule: 'must not be empty' })
   const quoted = settings.map(name => name.split('.').map(quoteIdentifier).join('.'))
   const calls = settings.map((name, at) => `pg_catalog.set_config(${pg.escapeLiteral(name)}, $${at + 1}, true) is null`)
   return {

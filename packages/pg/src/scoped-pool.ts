@@ -1,6 +1,7 @@
 import { TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type pg from 'pg'
 import { exclusivePlaces } from './places.ts'
+import { watchOf } from './pool-watch.ts'
 import { type Scope, scopeSql } from './scope.ts'
 import type { SessionStatePolicy } from './session-state.ts'
 import type { TenantScope } from './statement.ts'
@@ -37,7 +38,7 @@ export interface ScopedPool {
 /**
  * Scopes a `pg.Pool`.
  *
- * @throws {TenancyError} `CONFIG_INVALID` for a pool in pipeline mode or an unknown `sessionState`; `INPUT_INVALID` for a scope without settings.
+ * @throws {TenancyError} `CONFIG_INVALID` for a pool in pipeline mode or an unknown `sessionState`; `ARGUMENT_INVALID` for a scope without settings.
  * @example
  * const scoped = scopedPool({ pool, scope: { settings: ['app.tenant_id'], values: tenant => [tenant.id] } })
  * const notes = await scoped.handle(tenancy.current).query('select * from notes')
@@ -57,7 +58,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       problems: ['sessionState must be detect, always or refuse'],
     })
   }
-  surviveLostConnections(pool)
+  watchOf(pool)
   const { seal } = scope
   const places = exclusivePlaces(pool, sessionState, seal)
   const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting])
@@ -82,7 +83,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
     const values = [...scope.values(tenant)]
     if (values.length !== scope.settings.length || !values.every(isSettingValue)) {
       const rule = 'must give one value for each setting, a text that is not empty and holds no NUL'
-      throw new TenancyError('INPUT_INVALID', { field: 'scope.values', rule })
+      throw new TenancyError('ARGUMENT_INVALID', { field: 'scope.values', rule })
     }
     return { tenant, sql, values, seal, named: namedStatements, sessionState }
   }
@@ -98,13 +99,4 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
 /** An empty setting means "no tenant", and `set_config` takes NULL for "the default". */
 function isSettingValue(value: unknown): boolean {
   return typeof value === 'string' && value !== '' && !value.includes('\0')
-}
-
-const surviving = new WeakSet<pg.Pool>()
-
-/** A lost idle connection is an `error` event of the pool, which ends the process when nobody listens. The pool drops it. */
-function surviveLostConnections(pool: pg.Pool): void {
-  if (surviving.has(pool)) return
-  surviving.add(pool)
-  pool.on('error', () => undefined)
 }

@@ -2,9 +2,10 @@ import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { serialize } from 'pg-protocol'
 import { isServerError } from './database-error.ts'
-import { prepareValue, type WireConnection, WireQueryBase, type WireRow } from './pg-internals.ts'
+import { prepareValue, type WireColumns, type WireConnection, WireQueryBase, type WireRow } from './pg-internals.ts'
 import type { InFlight, Session } from './session.ts'
 import type { Standing, Statement, TenantScope } from './statement.ts'
+import { isPlainQuery } from './statement-kind.ts'
 import { type PreparedStatement, unnamed } from './statement-names.ts'
 
 // Messages that are always the same.
@@ -18,7 +19,9 @@ const discardSequences = 'discard sequences'
  * One statement with the tenant in front of it, in one write and up to one Sync, which makes the two one transaction: if the
  * tenant cannot be set, the server skips the statement (protocol flow, section "Extended Query").
  *
- * `pg` calls the handlers with everything that the server answers; what belongs to the scope is kept from the caller.
+ * `pg` calls the handlers with everything that the server answers; what belongs to the scope is kept from the caller. It calls
+ * them, and `submit`, in the context of whoever opened the connection or used it last. So none of the caller's own code is run
+ * there: values are prepared when the statement is made, rows are parsed when the result is asked for.
  */
 export class ScopedQuery extends WireQueryBase implements InFlight {
   /** Read by `pg.Client.query`. */
@@ -37,8 +40,13 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   #prefix: PreparedStatement | undefined
   /** What the server answered to the seal's question. */
   #answer: string | undefined
-  /** The caller's columns, as the server described them. */
-  #columns: unknown
+  /** The caller's parameters, or what preparing them threw. */
+  readonly #parameters: unknown[] | undefined
+  readonly #refusal: Error | undefined
+  /** The caller's columns, as the server described them, now or before, and the rows as they came. */
+  #columns: readonly pg.FieldDef[] | undefined
+  readonly #rows: WireRow['fields'][] = []
+  #complete: unknown
   #binary = false
   /** Statements whose Parse was written and not yet answered. */
   readonly #parsing: PreparedStatement[] = []
@@ -51,12 +59,19 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     this.#scope = scope
     this.#session = session
     this.#place = place
+    try {
+      this.#parameters = statement.values?.map(value => prepareValue(value))
+    } catch (error) {
+      // Thrown by a value. The statement takes its turn all the same, to fail in the order of the calls.
+      this.#refusal = asError(error)
+    }
   }
 
   /** Writes the messages; called by `pg` when it is this statement's turn. A returned error means that nothing was written. */
   submit(wire: WireConnection): Error | null {
     const session = this.#session
-    const { text, name, values } = this.#statement
+    const { text, name } = this.#statement
+    if (this.#refusal !== undefined) return this.#refusal
     const binary = this.#statement.binary ?? this.binary ?? false
     // While it waited for its turn the connection may have been given up, or a transaction opened by whoever kept the client.
     if (this.#place === 'alone' && session.status !== 'I')
@@ -68,15 +83,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     }
     // The server refuses a prepared statement whose columns have changed, so they need not be described twice.
     const described = caller.described && !binary
-    // The caller's own code first: its values and types may throw, and then nothing may have been written. It may also send
-    // a statement of its own, which would be mixed up with this one in the buffer that all of `serialize` shares.
-    let parameters: unknown[] | undefined
-    try {
-      parameters = values?.map(value => prepareValue(value))
-      if (described && caller.columns !== undefined) super.handleRowDescription(caller.columns)
-    } catch (error) {
-      return asError(error)
-    }
+    if (described) this.#columns = caller.columns
 
     const settings = this.#values()
     if (settings === undefined) return new TenancyError('CONNECTION_LOST', { reason: 'the transaction has no seal' })
@@ -94,7 +101,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
       messages.push(serialize.bind({ statement: this.#prefix.wire, values: settings }), execute)
     }
     this.#parse(messages, caller)
-    messages.push(serialize.bind({ statement: caller.wire, values: parameters ?? [], binary }))
+    messages.push(serialize.bind({ statement: caller.wire, values: this.#parameters ?? [], binary }))
     if (!described) messages.push(describe)
     messages.push(execute)
     for (const suffix of this.#suffixes(settings)) this.#own(messages, suffix)
@@ -187,8 +194,9 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
         this.#session.proof = seal.prove(tenant, this.#answer, 0)
       }
       // The description says in which format the columns come, so that one of binary results is of no use to others.
-      if (this.#caller !== undefined && !this.#binary) {
-        this.#caller.columns = this.#columns ?? this.#caller.columns
+      // The columns of FETCH are those of a cursor, which is another one next time, and nothing would tell.
+      if (this.#caller !== undefined && !this.#binary && isPlainQuery(this.#caller.text)) {
+        this.#caller.columns = this.#columns
         this.#caller.described = true
       }
       return
@@ -205,26 +213,30 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     this.callback(this.#error ?? error)
   }
 
-  override handleRowDescription(message: unknown): void {
-    this.#columns = message
-    try {
-      super.handleRowDescription(message)
-    } catch (error) {
-      // The caller's own types threw. Nobody above would catch it, and it would end the process.
-      this.#error ??= asError(error)
-    }
+  /** What the server answered. Calls the caller's types and parsers, and throws what they throw. */
+  result(): pg.QueryResult {
+    const result = this._result
+    // A copy each: the caller owns its result, and the description is used again, for other tenants too.
+    if (this.#columns !== undefined) result.addFields(this.#columns.map(column => ({ ...column })))
+    for (const row of this.#rows) result.addRow(result.parseRow(row))
+    if (this.#complete !== undefined) result.addCommandComplete(this.#complete)
+    return result
+  }
+
+  override handleRowDescription(message: WireColumns): void {
+    if (!this.#callerDone) this.#columns = message.fields
   }
 
   override handleDataRow(message: WireRow): void {
     if (this.#callerDone) this.#answer = message.fields[0]?.toString()
-    else if (this.#ahead === 0) super.handleDataRow(message)
+    else if (this.#ahead === 0) this.#rows.push(message.fields)
   }
 
-  override handleCommandComplete(message: unknown, wire: WireConnection): void {
+  override handleCommandComplete(message: unknown): void {
     if (this.#ahead > 0) {
       this.#ahead -= 1
     } else if (!this.#callerDone) {
-      super.handleCommandComplete(message, wire)
+      this.#complete = message
       this.#callerDone = true
     }
   }
@@ -233,6 +245,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     // Stands for the CommandComplete of a statement without a word in it.
     if (this.#ahead === 0) this.#callerDone = true
     super.handleEmptyQuery(wire)
+  }
+
+  override handleReadyForQuery(): void {
+    this.callback(null)
   }
 
   override handleError(error: Error, wire: WireConnection): void {
@@ -247,12 +263,12 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 }
 
-/** Sends a statement and waits until the server is done with it, or the client gives up on it. */
-export function send(client: pg.ClientBase, session: Session, query: ScopedQuery): Promise<pg.QueryResult> {
+/** Sends a statement and waits until the server is done with it, when it has its result, or the client gives up on it. */
+export function send(client: pg.ClientBase, session: Session, query: ScopedQuery): Promise<ScopedQuery> {
   return new Promise((resolve, reject) => {
-    query.callback = (error, result) => {
+    query.callback = error => {
       if (error == null) {
-        resolve(result as pg.QueryResult)
+        resolve(query)
         return
       }
       // Settled, and yet not answered: the client gave up, and nobody knows what the server is doing.
@@ -264,5 +280,5 @@ export function send(client: pg.ClientBase, session: Session, query: ScopedQuery
 }
 
 function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error('A value or type of the query threw.', { cause: thrown })
+  return thrown instanceof Error ? thrown : new Error('A value of the query threw.', { cause: thrown })
 }

@@ -1,5 +1,4 @@
 import { TenancyError } from '@tenantry/core'
-import type pg from 'pg'
 import { isClean, type Session } from './session.ts'
 import type { SessionTrace } from './session-trace.ts'
 
@@ -46,11 +45,6 @@ export async function resetSession(session: Session): Promise<boolean> {
     session.tainted ??= `its reset failed: ${error instanceof Error ? error.message : String(error)}`
     return false
   }
-}
-
-/** Whether new connections of a pool are set up by statements, which a reset would undo. */
-export function isSetUpByHooks(pool: pg.Pool): boolean {
-  return pool.listenerCount('connect') > 0 || 'onConnect' in pool.options
 }
 
 /** @throws {TenancyError} `STATEMENT_REFUSED` for what would stay in a session that cannot be reset. */

@@ -1,4 +1,4 @@
-import { firstWords } from './statement-kind.ts'
+import { firstWords, isPlainQuery } from './statement-kind.ts'
 
 /**
  * What a statement may leave in the session that carries it:
@@ -31,7 +31,6 @@ const lasting = /dblink|setseed|pg_backup_start/i
 const sequence = /lastval|currval|u&"/i
 const any = new RegExp(`${state.source}|${lasting.source}|${sequence.source}`, 'i')
 
-const plain = /^\s*(?:select|insert|update|delete|with|values|merge)\b/i
 /** First words of further statements that leave nothing behind their transaction. DECLARE … WITH HOLD is refused. */
 const harmless = new Set(['DECLARE', 'FETCH', 'MOVE', 'CLOSE', 'SHOW', 'LOCK', 'NOTIFY', 'TABLE', undefined])
 
@@ -41,7 +40,7 @@ export const noSessionUse: SessionUse = { leaves: 'none', readsSequence: false }
 /** Of a statement that is no transaction control. */
 export function sessionUse(text: string): SessionUse {
   const found = any.test(text)
-  if (!found && plain.test(text)) return noSessionUse
+  if (!found && isPlainQuery(text)) return noSessionUse
   return { leaves: found ? traceOfWords(text) : traceOfKind(text), readsSequence: sequence.test(text) }
 }
 
@@ -51,7 +50,7 @@ function traceOfWords(text: string): SessionTrace {
 }
 
 function traceOfKind(text: string): SessionTrace {
-  if (plain.test(text)) return 'none'
+  if (isPlainQuery(text)) return 'none'
   const [first] = firstWords(text, 1)
   if (first === 'DO' || first === 'CALL') return 'state'
   // EXPLAIN ANALYZE CREATE TEMP TABLE … AS creates it.

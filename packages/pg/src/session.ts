@@ -23,6 +23,8 @@ export interface Session {
   readonly names: StatementNames
   /** Set when nobody knows what the connection does, with the reason. Nothing more is sent. */
   tainted: string | undefined
+  /** Whether the connection is gone. */
+  ended: boolean
   /** What the server said of itself when a seal asked, and when that was, on the clock of `performance.now()`. */
   answer: { readonly text: string; readonly asked: number } | undefined
   /** The proof of the transaction that is open. It holds for this transaction's time, so that it is made once. */
@@ -58,6 +60,7 @@ export function sessionOf(client: pg.ClientBase): Session {
     inFlight: [],
     names: createStatementNames(),
     tainted: undefined,
+    ended: false,
     answer: undefined,
     proof: undefined,
     disposable: false,
@@ -74,6 +77,7 @@ export function sessionOf(client: pg.ClientBase): Session {
   // The server says so itself: a setting that it reports has another value, or somebody has made the session listen.
   for (const event of ['parameterStatus', 'notification']) wire.on(event, () => (session.carries = true))
   wire.on('end', () => {
+    session.ended = true
     session.tainted ??= 'the connection ended'
     for (const statement of session.inFlight.splice(0)) statement.lost(new Error('Connection terminated unexpectedly'))
   })

@@ -18,8 +18,12 @@ export type StatementKind =
 const ordinary: StatementKind = { kind: 'ordinary' }
 const transaction: StatementKind = { kind: 'transaction' }
 
-// What nearly every statement starts with, decided without reading words.
 const plain = /^\s*(?:select|insert|update|delete|with|values|merge)\b/i
+
+/** What nearly every statement is, decided without reading words. Not every query is found to be one. */
+export function isPlainQuery(text: string): boolean {
+  return plain.test(text)
+}
 
 // White space, comments and empty statements that Postgres skips before the first word (lexical structure, section 4.1).
 const skipped = /^(?:[\s;]+|--[^\n\r]*)/
@@ -31,7 +35,7 @@ const guardedSetting = /^(?:role|session_authorization|row_security|session|sear
 
 /** What a statement means for the scope, from its first words. */
 export function statementKind(text: string): StatementKind {
-  if (plain.test(text)) return ordinary
+  if (isPlainQuery(text)) return ordinary
   const words = firstWords(text, 10)
   const [first, second] = words
   switch (first) {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type pg from 'pg'
 
 // Two copies of this package may use one connection.
 const copy = randomBytes(3).toString('hex')
@@ -12,8 +13,8 @@ export interface PreparedStatement {
   sent: boolean
   /** Whether the server has described it. */
   described: boolean
-  /** How the server described its columns; `undefined` for a statement without. */
-  columns: unknown
+  /** How the server described its columns; `undefined` for a statement without. Private: a result gets a copy. */
+  columns: readonly pg.FieldDef[] | undefined
 }
 
 /** The prepared statements of one connection. */

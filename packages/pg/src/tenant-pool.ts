@@ -57,6 +57,12 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     if (ended) throw new TenancyError('SCOPE_CLOSED', { what: 'A tenant pool' })
   }
 
+  /** The wait for a connection can be long, and all be closed in the meantime. */
+  function checkStillOpen(): void {
+    checkOpen()
+    void prepare()
+  }
+
   /** Asked before anything else, so that without a tenant nothing at all is sent. */
   function enter(): Tenant {
     checkOpen()
@@ -78,11 +84,10 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     if (preparing !== undefined) await preparing
     const place = await places.forStatement()
     try {
-      return await runStatement(place, statement, tenantScope, 'alone')
+      checkStillOpen()
+      return (await runStatement(place, statement, tenantScope, 'alone')).result()
     } catch (error) {
-      // The error was made where the socket was read; whoever is looking for it needs the caller's stack.
-      if (error instanceof Error) Error.captureStackTrace(error, single)
-      throw statementError(error)
+      throw statementError(error, single)
     } finally {
       place.leave()
     }
@@ -90,9 +95,17 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
 
   async function lease(): Promise<TenantClient> {
     const tenant = enter()
+    // A source of the caller's own may give the same object again, with another tenant in it.
+    const { id } = tenant
     const tenantScope = scope(tenant)
     await prepare()
     const place = await places.forLease()
+    try {
+      checkStillOpen()
+    } catch (error) {
+      place.leave()
+      throw error
+    }
     return createLease({
       place,
       scope: tenantScope,
@@ -100,8 +113,7 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
         const current = enter()
         // Throws once the isolation is closed; it was ready when the lease was given.
         void prepare()
-        if (current.id !== tenant.id)
-          throw new TenancyError('SCOPE_MISMATCH', { lease: tenant.id, current: current.id })
+        if (current.id !== id) throw new TenancyError('SCOPE_MISMATCH', { lease: id, current: current.id })
       },
     })
   }

@@ -127,6 +127,24 @@ describePostgres('the context of a callback', server => {
       expect(ids).toEqual(['acme', 'acme', 'acme', 'acme'])
     })
 
+    it('submit, from the queue', async () => {
+      const { transaction, who } = await setUp()
+      let id: string | undefined
+      await transaction(async lease => {
+        const first = lease.query(new Cursor('select 1'))
+        const second = new Cursor('select 2')
+        const { submit } = second
+        second.submit = function (...args) {
+          id = who()
+          return submit.apply(this, args)
+        }
+        lease.query(second)
+        await first.read(9)
+        await second.read(9)
+      })
+      expect(id).toBe('acme')
+    })
+
     it('that fails', async () => {
       const { transaction, who } = await setUp()
       const id = await transaction(lease => {
@@ -135,6 +153,55 @@ describePostgres('the context of a callback', server => {
       })
       expect(id).toBe('acme')
     })
+  })
+
+  it('of types and values of the caller’s own, also in the queue of a lease', async () => {
+    const { tenancy, handle, transaction, who } = await setUp()
+    const found: [string, string | undefined][] = []
+    const note = (what: string) => void found.push([what, who()])
+    const types = {
+      getTypeParser() {
+        note('types')
+        return (value: string) => {
+          note('parser')
+          return value
+        }
+      },
+    }
+    const value = (what: string) => ({
+      [what]() {
+        note(what)
+        return 'x'
+      },
+    })
+    const named = { name: 'typed', text: 'select 1', types }
+    await tenancy.run(acme, () => handle.query(named))
+    await tenancy.run(acme, () => handle.query(named))
+    await transaction(lease =>
+      Promise.all([
+        lease.query('select 1'),
+        lease.query('select $1::text', [value('toPostgres')]),
+        lease.query('select $1::text', [[value('toJSON')]]),
+        lease.query({ text: 'select 1', types }),
+      ]),
+    )
+    const expected = ['types', 'parser', 'types', 'parser', 'toPostgres', 'toJSON', 'types', 'parser']
+    expect(found).toEqual(expected.map(what => [what, 'acme']))
+  })
+
+  it('of the parsers of a pool', async () => {
+    const found: (string | undefined)[] = []
+    const tenancy = createTenancy({ registry: memoryRegistry() })
+    const types = {
+      getTypeParser: () => (value: string) => {
+        found.push(tenancy.maybeCurrent()?.id)
+        return value
+      },
+    }
+    const { pool } = db.bench({ types })
+    const handle = scopedPool({ pool, scope }).handle(tenancy.current)
+    for (const tenant of [globex, acme]) await tenancy.run(tenant, () => handle.query('select 1'))
+    expect(found).toEqual(['globex', 'acme'])
   })
 
   it('of two tenants that share one connection in turn', async () => {

@@ -43,6 +43,20 @@ describe('an error of a statement', () => {
   ])('%s, of pg, means it', message => {
     expect(codeOf(statementError(new Error(message)))).toBe('CONNECTION_LOST')
   })
+  it('has the stack of the caller if it is the server’s; what the caller threw keeps its own, frozen or not', () => {
+    function caller(error: Error): string | undefined {
+      statementError(error, caller)
+      return error.stack
+    }
+    const own = new Error('of a value')
+    const { stack } = own
+    expect(caller(own)).toBe(stack)
+    const ofServer = serverError('23505')
+    const before = ofServer.stack
+    expect(caller(ofServer)).not.toBe(before)
+    const frozen = Object.freeze(serverError('23505'))
+    expect(statementError(frozen, caller)).toBe(frozen)
+  })
   it('anything else stays what it is', () => {
     const own = new TenancyError('SCOPE_CLOSED', { what: 'It' })
     for (const error of [own, new Error('Query read timeout'), 'text', undefined])
@@ -55,13 +69,27 @@ describe('an error of a connection that was asked for', () => {
     networkError('ECONNREFUSED'),
     networkError('ENOTFOUND'),
     serverError('53300', 'FATAL'),
-    serverError('28P01', 'FATAL'),
     new Error('timeout exceeded when trying to connect'),
     new Error('Connection terminated due to connection timeout'),
   ])('%s means that there is no database', error => {
     const refused = connectError(error) as TenancyError
     expect([refused.code, refused.status, refused.cause]).toEqual(['DATABASE_UNAVAILABLE', 503, error])
     expect(refused.message).not.toContain('10.1.2.3')
+  })
+  it.each([
+    ['28P01', 'password'],
+    ['28000', 'pg_hba.conf'],
+    ['3D000', 'database'],
+  ])('%s does not go away by itself: the configuration is wrong', (code, word) => {
+    const error = Object.assign(serverError(code, 'FATAL'), { message: 'for user "secret_role"' })
+    const refused = connectError(error) as TenancyError
+    expect([refused.code, refused.status, refused.cause]).toEqual(['CONFIG_INVALID', 500, error])
+    expect(refused.message).toContain(word)
+    expect(refused.message).not.toContain('secret_role')
+  })
+  it('a pool without a free connection is said to be that', () => {
+    const refused = connectError(new Error('timeout exceeded when trying to connect')) as TenancyError
+    expect(refused.message).toContain('no connection was free within connectionTimeoutMillis')
   })
   it('of a pool that was ended means that', () => {
     expect(codeOf(connectError(new Error('Cannot use a pool after calling end on the pool')))).toBe('SCOPE_CLOSED')

@@ -221,6 +221,19 @@ describePostgres('a lease', server => {
     })
   })
 
+  it('goes by the id that it was given for, though the source gives the same object with another', async () => {
+    const { pool, tap } = db.bench()
+    const tenant = { ...acmeTenant }
+    const lease = await scopedPool({ pool, scope })
+      .handle(() => tenant)
+      .connect()
+    tap.reset()
+    Object.assign(tenant, { id: 'globex' })
+    expect(await refusal(lease.query('select 1'))).toBe('SCOPE_MISMATCH')
+    expect(tap.sent()).toEqual([])
+    lease.release()
+  })
+
   it('is of no use in the unit of work of another tenant: SCOPE_MISMATCH, and nothing is sent', async () => {
     const { pool, tap } = db.bench()
     let current = acmeTenant
@@ -269,6 +282,22 @@ describePostgres('a lease', server => {
         await lease.query('commit')
         expect(lease.getTransactionStatus()).toBe('I')
       })
+    })
+
+    it('fails with what its types throw, and the lease is of no more use', async () => {
+      const { pool, acme } = db.bench()
+      const types: pg.CustomTypesConfig = {
+        getTypeParser: () => () => {
+          throw new Error('of types')
+        },
+      }
+      await leased(acme, async lease => {
+        await lease.query('begin')
+        const cursor = lease.query(new Cursor('select generate_series(1, 9)', [], { types }))
+        expect((await failure(cursor.read(2))).message).toBe('of types')
+        expect(await refusal(lease.query('select 1'))).toBe('CONNECTION_LOST')
+      })
+      expect(pool.totalCount).toBe(0)
     })
 
     it('destroys the connection at release, so that a cursor that was kept reads nothing', async () => {

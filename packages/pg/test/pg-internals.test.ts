@@ -33,6 +33,9 @@ describe('of the installed pg there is', () => {
     const types: pg.CustomTypesConfig = { getTypeParser: () => String }
     expect(new WireQueryBase({ text: 'select 1', rowMode: 'array', types })).toMatchObject({ text: 'select 1', types })
   })
+  it.each(['addFields', 'parseRow', 'addRow', 'addCommandComplete'])('the method %s of its result', name => {
+    expect(new WireQueryBase('select 1')._result).toHaveProperty(name, expect.any(Function))
+  })
   it('prepareValue, of one argument', () => {
     expect(prepareValue(1)).toBe('1')
     expect(prepareValue([null, 'a'])).toBe('{NULL,"a"}')

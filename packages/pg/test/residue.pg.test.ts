@@ -193,6 +193,38 @@ describePostgres('residue of a tenant on a pooled connection', server => {
       expect(tap.sockets).toHaveLength(1)
     })
 
+    it('a cursor, open on a client that was given back: another connection is taken, soon', async () => {
+      const { pool, acme: scoped } = db.bench()
+      const client = await pool.connect()
+      const cursor = client.query(new Cursor('select generate_series(1, 1000)'))
+      await cursor.read(1)
+      client.release()
+      expect((await scoped.query(whoAmI)).rows).toEqual([{ tenant: 'acme' }])
+      expect(pool.totalCount).toBe(1)
+    })
+
+    it('a second release of a client, which is somebody else’s by then: it throws', async () => {
+      const { pool, acme: scoped, globex: other } = db.bench()
+      const client = await pool.connect()
+      client.release()
+      const lease = await scoped.connect()
+      expect(() => client.release()).toThrow('already been released')
+      const next = other.query(whoAmI)
+      expect(pool.waitingCount).toBe(1)
+      lease.release()
+      expect((await next).rows).toEqual([{ tenant: 'globex' }])
+      expect(() => client.release()).toThrow('already been released')
+      const again = await pool.connect()
+      again.release()
+    })
+
+    it('a listener that never ends its work on a new connection is not waited for for ever', async () => {
+      const { pool, acme: scoped } = db.bench({ connectionTimeoutMillis: 500 })
+      pool.on('connect', client => void client.query('select pg_sleep(600)').catch(() => undefined))
+      expect(await refusal(scoped.query(whoAmI))).toBe('DATABASE_UNAVAILABLE')
+      expect(pool.totalCount).toBe(0)
+    })
+
     it('a listener that opens a transaction on each new connection is refused, not tried for ever', async () => {
       const { pool, acme, tap } = db.bench({ max: 2 })
       pool.on('connect', client => void client.query('begin'))

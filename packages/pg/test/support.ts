@@ -17,7 +17,8 @@ export interface Cursor extends pg.Submittable {
   on(event: string, listener: (...args: never[]) => void): this
 }
 
-export const Cursor: new (text: string, values?: unknown[]) => Cursor = createRequire(import.meta.url)('pg-cursor')
+export const Cursor: new (text: string, values?: unknown[], config?: { types?: pg.CustomTypesConfig }) => Cursor =
+  createRequire(import.meta.url)('pg-cursor')
 
 const registry = memoryRegistry()
 export const acme = registry.add({ id: 'acme', slug: 'acme', name: 'Acme' })

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import type { TenantPool } from '../src/index.ts'
 import { scopedPool } from '../src/index.ts'
-import { acme, failure, leased, refusal, scope, useDatabase, whoAmI } from './support.ts'
+import { acme, createBench, failure, globex, leased, refusal, scope, useDatabase, whoAmI } from './support.ts'
 
 type Queryable = Pick<pg.Pool, 'query'>
 /** `query` without its overloads, for forms that its types leave out. */
@@ -204,6 +204,40 @@ describePostgres('a tenant pool', server => {
     expect((await scoped.query(whoAmI)).rows).toEqual([{ tenant: 'acme' }])
   })
 
+  it('a named statement’s columns are those of one result, which its owner may change', async () => {
+    const { acme: scoped, globex: other, tap } = db.bench()
+    const config = { name: 'list', text: 'select tenant_id, text from notes' }
+    for (let time = 0; time < 2; time++) {
+      const { fields } = await scoped.query(config)
+      expect(fields.map(({ name }) => name)).toEqual(['tenant_id', 'text'])
+      Object.assign(fields[0] ?? {}, { name: 'changed' })
+      fields.reverse()
+      Object.assign(fields, { secret: 'of acme' })
+    }
+    const { rows, fields } = await other.query(config)
+    expect(rows).toEqual([{ tenant_id: 'globex', text: 'of globex' }])
+    expect(fields).not.toHaveProperty('secret')
+    expect(tap.sockets).toHaveLength(1)
+  })
+
+  it('a named FETCH is read with the columns of its own cursor', async () => {
+    const { acme: scoped, globex: other } = db.bench()
+    async function fetch(pool: TenantPool, select: string): Promise<unknown[]> {
+      return leased(pool, async lease => {
+        await lease.query('begin')
+        await lease.query(`declare c cursor for ${select}`)
+        const { rows } = await lease.query({ name: 'fetch', text: 'fetch all from c' })
+        await lease.query('commit')
+        return rows
+      })
+    }
+    expect(await fetch(scoped, 'select 1 as id, text from notes')).toEqual([{ id: 1, text: 'of acme' }])
+    expect(await fetch(other, 'select tenant_id, text, 5 as five from notes')).toEqual([
+      { tenant_id: 'globex', text: 'of globex', five: 5 },
+    ])
+    expect(await fetch(scoped, 'select text as one from notes')).toEqual([{ one: 'of acme' }])
+  })
+
   it('a name can be any text, also one of the package’s own', async () => {
     const { acme: scoped } = db.bench()
     for (const name of ['scope', 'query n', 'n', '__proto__', 'tenantry_1', `scope ${whoAmI}`, 'x'.repeat(99)]) {
@@ -360,8 +394,8 @@ describePostgres('a tenant pool', server => {
       const { pool, tap } = db.bench()
       const scoped = scopedPool({ pool, scope: { settings: scope.settings, values: () => values as string[] } })
       const handle = scoped.handle(() => acme)
-      expect(await refusal(handle.query('select 1'))).toBe('INPUT_INVALID')
-      expect(await refusal(handle.connect())).toBe('INPUT_INVALID')
+      expect(await refusal(handle.query('select 1'))).toBe('ARGUMENT_INVALID')
+      expect(await refusal(handle.connect())).toBe('ARGUMENT_INVALID')
       expect(tap.sockets).toEqual([])
     },
   )
@@ -379,13 +413,13 @@ describePostgres('a tenant pool', server => {
   ]
   it.each(malformed)('%s is refused before anything is sent', async (_, args) => {
     const { acme: scoped, tap } = db.bench()
-    expect(await refusal(() => (scoped.query as unknown as AnyQuery)(...args))).toBe('INPUT_INVALID')
+    expect(await refusal(() => (scoped.query as unknown as AnyQuery)(...args))).toBe('ARGUMENT_INVALID')
     expect(tap.sockets).toEqual([])
   })
 
   it('a callback that is no function is refused', async () => {
     const { acme: scoped } = db.bench()
-    expect(await refusal(() => (scoped.query as unknown as AnyQuery)('select 1', [], 5))).toBe('INPUT_INVALID')
+    expect(await refusal(() => (scoped.query as unknown as AnyQuery)('select 1', [], 5))).toBe('ARGUMENT_INVALID')
   })
 
   describe('its end', () => {
@@ -427,6 +461,54 @@ describePostgres('a tenant pool', server => {
       await ended
       expect(await both(scoped)).toEqual(['SCOPE_CLOSED', 'SCOPE_CLOSED'])
     })
+  })
+
+  it('what was closed while a statement or a lease waits for its connection sends nothing', async () => {
+    for (const close of ['isolation', 'handle'] as const) {
+      const { pool, tap } = db.bench()
+      const scoped = scopedPool({ pool, scope })
+      const handle = scoped.handle(() => acme)
+      const lease = await scoped.handle(() => globex).connect()
+      const waiting = [refusal(handle.query('select 1')), refusal(handle.connect())]
+      tap.reset()
+      if (close === 'isolation') scoped.close()
+      else await handle.end()
+      lease.release()
+      expect(await Promise.all(waiting)).toEqual(['SCOPE_CLOSED', 'SCOPE_CLOSED'])
+      expect(tap.sent()).toEqual([])
+      expect(pool.idleCount).toBe(1)
+    }
+  })
+
+  it('a pool that ends refuses who waits for a connection', async () => {
+    const { pool, acme: scoped, globex: other } = db.bench()
+    const lease = await scoped.connect()
+    const waiting = [refusal(other.query('select 1')), refusal(other.connect())]
+    const ended = pool.end()
+    lease.release()
+    expect(await Promise.all(waiting)).toEqual(['SCOPE_CLOSED', 'SCOPE_CLOSED'])
+    await ended
+  })
+
+  it('a pool that ends while its connection fails refuses who waits behind', async () => {
+    const { pool, acme: scoped } = createBench('postgres://nobody@127.0.0.1:1/nothing')
+    const waiting = [1, 2].map(() => refusal(scoped.query('select 1')))
+    const ended = pool.end()
+    expect(await Promise.all(waiting)).toEqual(['DATABASE_UNAVAILABLE', 'SCOPE_CLOSED'])
+    await ended
+    expect(pool.totalCount).toBe(0)
+  })
+
+  it('an error of the caller’s own code that cannot be changed comes as it is', async () => {
+    const { acme: scoped } = db.bench()
+    const own = Object.freeze(new Error('mine'))
+    const types: pg.CustomTypesConfig = {
+      getTypeParser() {
+        throw own
+      },
+    }
+    expect(await failure(scoped.query({ text: 'select 1', types }))).toBe(own)
+    await leased(scoped, async lease => expect(await failure(lease.query({ text: 'select 1', types }))).toBe(own))
   })
 
   it('listeners are taken and never called: events of a pool hand out its connections', async () => {

@@ -1,10 +1,18 @@
 import type { Law } from '../law.ts'
+import { afterTheEnd } from './after-the-end.ts'
 import { concurrency } from './concurrency.ts'
 import { confinement } from './confinement.ts'
+import { context } from './context.ts'
 import { failClosed } from './fail-closed.ts'
+import { identifiers } from './identifiers.ts'
 import { lifecycle } from './lifecycle.ts'
 import { residue } from './residue.ts'
+import { statements } from './statements.ts'
 import { store } from './store.ts'
 
 /** The laws of isolation. */
-export const laws: readonly Law[] = [...confinement, ...failClosed, ...store, ...residue, ...concurrency, ...lifecycle]
+export const laws: readonly Law[] = [
+  ...[...confinement, ...statements, ...identifiers],
+  ...[...failClosed, ...context, ...afterTheEnd],
+  ...[...store, ...residue, ...concurrency, ...lifecycle],
+]

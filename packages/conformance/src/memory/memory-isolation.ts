@@ -1,4 +1,4 @@
-import { type Claims, type Isolation, TenancyError, type TenantSource } from '@tenantry/core'
+import { type Claims, type Isolation, TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import { type Ending, type Lease, type MemoryParts, safeParts } from './memory-parts.ts'
 import { memoryPool } from './memory-pool.ts'
 import { type Connection, type MemoryServer, memoryServer } from './memory-server.ts'
@@ -10,7 +10,10 @@ export type MemoryQuery = (statement: Statement, patience?: number) => Promise<R
 /** What a unit of work uses. */
 export interface MemoryHandle {
   readonly query: MemoryQuery
-  transaction<T>(work: (query: MemoryQuery) => Promise<T>): Promise<T>
+  /** The same with a callback, as older drivers have it. */
+  call(statement: Statement, done: (error: unknown, result?: Result) => void): void
+  /** `connection` is the server's end of it, for tests that cause faults. */
+  transaction<T>(work: (query: MemoryQuery, connection: Connection) => Promise<T>): Promise<T>
 }
 
 /** Options of {@link memoryIsolation}. */
@@ -25,16 +28,26 @@ export interface MemoryIsolationOptions {
 
 const claims: Claims = { sharedStore: true, enforced: true, pooled: true, transactions: true }
 
+const endings = {
+  GAVE_UP: 'timeout',
+  '57014': 'cancel',
+  '25P04': 'limit',
+  '57P01': 'disconnect',
+  '57P05': 'kill',
+} as const
+
 function endingOf(error: unknown): Ending {
-  if (isStoreError(error, '57014')) return 'timeout'
-  return isStoreError(error, '57P01') ? 'disconnect' : 'throw'
+  for (const code of ['GAVE_UP', '57014', '25P04', '57P01', '57P05'] as const) {
+    if (isStoreError(error, code)) return endings[code]
+  }
+  return 'throw'
 }
 
 async function patiently(answer: Promise<Result>, patience: number | undefined): Promise<Result> {
   if (patience === undefined) return answer
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(storeError('57014', `no answer within ${patience} ms`)), patience)
+    timer = setTimeout(() => reject(storeError('GAVE_UP', `no answer within ${patience} ms`)), patience)
   })
   return Promise.race([answer, late]).finally(() => clearTimeout(timer))
 }
@@ -48,13 +61,21 @@ export function memoryIsolation(options: MemoryIsolationOptions = {}): Isolation
   const parts: MemoryParts = { ...safeParts, ...options.parts }
   const pool = memoryPool(server, connections)
 
+  let closed = false
+
+  function enter(source: TenantSource): Tenant {
+    parts.refuseClosed(closed)
+    return parts.ask(source)
+  }
+
   async function scoped(connection: Connection, id: string, statement: Statement, patience?: number): Promise<Result> {
-    return patiently(connection.send({ do: 'set', tenant: id, until: 'transaction' }, statement), patience)
+    const passed = parts.pass(statement)
+    return patiently(connection.send({ do: 'set', tenant: id, until: 'transaction' }, passed), patience)
   }
 
   // A single statement is a unit of work whose transaction is its own round trip, so there is nothing to end.
   async function single(source: TenantSource, statement: Statement, patience?: number): Promise<Result> {
-    const asked = parts.ask(source)
+    const asked = enter(source)
     const connection = await pool.acquire()
     try {
       const result = await scoped(connection, parts.ofStatement(asked).id, statement, patience)
@@ -67,13 +88,17 @@ export function memoryIsolation(options: MemoryIsolationOptions = {}): Isolation
     }
   }
 
-  async function transaction<T>(source: TenantSource, work: (query: MemoryQuery) => Promise<T>): Promise<T> {
-    const tenant = parts.ask(source)
+  async function transaction<T>(
+    source: TenantSource,
+    work: (query: MemoryQuery, connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const tenant = enter(source)
     const lease: Lease = { tenant, connection: await pool.acquire(), pool, server, open: true }
     let fault: { readonly error: unknown } | undefined
 
     async function query(statement: Statement, patience?: number): Promise<Result> {
       if (!lease.open) throw new TenancyError('SCOPE_CLOSED', { what: 'A unit of work' })
+      parts.refuseClosed(closed)
       parts.recheck(source, tenant)
       try {
         return await scoped(lease.connection, parts.ofUnit(tenant).id, statement, patience)
@@ -85,13 +110,13 @@ export function memoryIsolation(options: MemoryIsolationOptions = {}): Isolation
 
     try {
       await lease.connection.send({ do: 'begin' })
-      const result = await work(query)
+      const result = await work(query, lease.connection)
       if (fault !== undefined) throw fault.error
-      parts.revoke(lease)
+      parts.revoke(lease, 'success')
       await parts.endings.success(lease)
       return result
     } catch (error) {
-      parts.revoke(lease)
+      parts.revoke(lease, 'throw')
       await parts.endings[endingOf(fault?.error ?? error)](lease)
       throw error
     }
@@ -102,6 +127,13 @@ export function memoryIsolation(options: MemoryIsolationOptions = {}): Isolation
     claims,
     handle: source => ({
       query: (statement, patience) => single(source, statement, patience),
+      call(statement, done) {
+        const back = parts.callBack(done)
+        single(source, statement).then(
+          result => back(undefined, result),
+          (error: unknown) => back(error),
+        )
+      },
       transaction: work => transaction(source, work),
     }),
     ready: async () => undefined,
@@ -109,6 +141,9 @@ export function memoryIsolation(options: MemoryIsolationOptions = {}): Isolation
     deprovision: async tenant => ({ tenant: tenant.id, erased: parts.deprovision(server, tenant) }),
     verify: async () => [],
     health: async () => ({ ok: true, latency: 0 }),
-    close: async () => pool.close(),
+    async close() {
+      closed = true
+      pool.close()
+    },
   }
 }

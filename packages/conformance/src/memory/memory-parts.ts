@@ -1,9 +1,11 @@
+import { AsyncResource } from 'node:async_hooks'
 import { type Erasure, TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type { MemoryPool } from './memory-pool.ts'
 import type { Connection, MemoryServer } from './memory-server.ts'
+import type { Result, Statement } from './statement.ts'
 
 /** How a unit of work ends. */
-export type Ending = 'success' | 'throw' | 'timeout' | 'disconnect'
+export type Ending = 'success' | 'throw' | 'timeout' | 'limit' | 'cancel' | 'disconnect' | 'kill'
 
 /** A connection that a unit of work holds, and whose it is. */
 export interface Lease {
@@ -13,6 +15,8 @@ export interface Lease {
   readonly server: MemoryServer
   open: boolean
 }
+
+type Done = (error: unknown, result?: Result) => void
 
 /** What keeps tenants apart in the memory isolation, rule by rule. A canary replaces one. */
 export interface MemoryParts {
@@ -24,12 +28,23 @@ export interface MemoryParts {
   ofUnit(leased: Tenant): Tenant
   /** Refuses a statement of a unit of work in the context of another tenant. */
   recheck(source: TenantSource, leased: Tenant): void
+  /** What is sent of what is asked for; refuses what would stay in the session. */
+  pass(statement: Statement): Statement
+  /** A callback as it is called, so that it runs in the context of whoever handed it in. */
+  callBack(done: Done): Done
+  /** Refuses to work once the isolation is closed. */
+  refuseClosed(closed: boolean): void
   /** Makes a lease dead. */
-  revoke(lease: Lease): void
+  revoke(lease: Lease, after: 'success' | 'throw'): void
   /** What becomes of the connection. */
   readonly endings: Readonly<Record<Ending, (lease: Lease) => Promise<void>>>
   provision(server: MemoryServer, tenant: Tenant): void
   deprovision(server: MemoryServer, tenant: Tenant): Erasure['erased']
+}
+
+async function undo({ pool, connection }: Lease): Promise<void> {
+  await connection.send({ do: 'rollback' })
+  pool.release(connection)
 }
 
 async function destroy({ pool, connection }: Lease): Promise<void> {
@@ -45,6 +60,15 @@ export const safeParts: MemoryParts = {
     const { id } = source()
     if (id !== leased.id) throw new TenancyError('SCOPE_MISMATCH', { lease: leased.id, current: id })
   },
+  pass(statement) {
+    if (statement.do !== 'keep') return statement
+    const reason = 'it would stay in the session, which other tenants use next'
+    throw new TenancyError('STATEMENT_REFUSED', { statement: `A ${statement.what}`, reason, advice: 'Do without.' })
+  },
+  callBack: done => AsyncResource.bind(done),
+  refuseClosed(closed) {
+    if (closed) throw new TenancyError('SCOPE_CLOSED', { what: 'The memory isolation' })
+  },
   revoke(lease) {
     lease.open = false
   },
@@ -53,12 +77,12 @@ export const safeParts: MemoryParts = {
       await connection.send({ do: 'commit' })
       pool.release(connection)
     },
-    async throw({ pool, connection }) {
-      await connection.send({ do: 'rollback' })
-      pool.release(connection)
-    },
+    throw: undo,
+    limit: undo,
+    cancel: undo,
     timeout: destroy,
     disconnect: destroy,
+    kill: destroy,
   },
   provision() {
     // Rows of all tenants stand in one table, which is there already.

@@ -1,8 +1,8 @@
 import { setTimeout as slept, setImmediate as yielded } from 'node:timers/promises'
 import type { Row } from '../subject.ts'
-import { execute, type RowStatement } from './execute.ts'
+import { execute } from './execute.ts'
 import { type Policy, safePolicy } from './policy.ts'
-import { type Result, type Statement, storeError } from './statement.ts'
+import { type Kept, type Result, type RowStatement, type Statement, type StoreError, storeError } from './statement.ts'
 
 /** A connection to the memory server: a session with settings and at most one transaction. */
 export interface Connection {
@@ -12,6 +12,10 @@ export interface Connection {
    * @throws {StoreError}
    */
   send(...statements: readonly Statement[]): Promise<Result>
+  /** Cancels the statement that is being executed, from outside. */
+  cancel(): void
+  /** Ends the session from outside, as an administrator does. */
+  kill(): void
   /** Ends the session; an open transaction is rolled back. */
   close(): void
 }
@@ -32,6 +36,7 @@ export interface MemoryServer {
 interface Transaction {
   tenant: string | undefined
   aborted: boolean
+  savepoint: number
   readonly work: { readonly statement: RowStatement; readonly tenant: string | undefined }[]
 }
 
@@ -39,6 +44,9 @@ interface Session {
   tenant: string | undefined
   transaction: Transaction | undefined
   tail: Promise<unknown>
+  readonly kept: Kept[]
+  killed: boolean
+  cancel: ((error: StoreError) => void) | undefined
 }
 
 const nothing: Result = { rows: [], count: 0 }
@@ -56,7 +64,7 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
   }
 
   function begin(session: Session): Transaction {
-    session.transaction ??= { tenant: undefined, aborted: false, work: [] }
+    session.transaction ??= { tenant: undefined, aborted: false, savepoint: 0, work: [] }
     return session.transaction
   }
 
@@ -67,8 +75,18 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
     return nothing
   }
 
+  async function sleep(session: Session, ms: number, limit = ms): Promise<Result> {
+    const cancelled = new Promise<never>((_, reject) => {
+      session.cancel = reject
+    })
+    await Promise.race([slept(Math.min(ms, limit)), cancelled])
+    if (limit < ms) throw storeError('25P04', 'the statement took too long')
+    return nothing
+  }
+
   async function step(session: Session, statement: Statement): Promise<Result> {
     await yielded()
+    if (session.killed) throw storeError('57P05', 'the connection was killed')
     if (!sessions.has(session)) throw storeError('57P01', 'the connection was lost')
     executed += 1
     const transaction = begin(session)
@@ -80,10 +98,16 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
       ;(statement.until === 'session' ? session : transaction).tenant = statement.tenant
       return nothing
     }
-    if (statement.do === 'sleep') {
-      await slept(statement.ms)
+    if (statement.do === 'savepoint' || statement.do === 'undo') {
+      if (statement.do === 'savepoint') transaction.savepoint = transaction.work.length
+      else transaction.work.splice(transaction.savepoint)
       return nothing
     }
+    if (statement.do === 'keep') {
+      session.kept.push(statement.what)
+      return nothing
+    }
+    if (statement.do === 'sleep') return sleep(session, statement.ms, statement.limit)
     if (statement.do === 'cut') {
       sessions.delete(session)
       throw storeError('57P01', 'the connection was cut by the server')
@@ -110,7 +134,10 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
 
   return {
     connect() {
-      const session: Session = { tenant: undefined, transaction: undefined, tail: Promise.resolve() }
+      const session: Session = {
+        ...{ tenant: undefined, transaction: undefined, tail: Promise.resolve() },
+        ...{ kept: [], killed: false, cancel: undefined },
+      }
       sessions.add(session)
       return {
         send(...statements) {
@@ -120,6 +147,11 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
             () => undefined,
           )
           return answer
+        },
+        cancel: () => session.cancel?.(storeError('57014', 'the statement was cancelled')),
+        kill() {
+          session.killed = true
+          sessions.delete(session)
         },
         close: () => void sessions.delete(session),
       }
@@ -132,7 +164,8 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
       return before - committed.length
     },
     residue: () =>
-      [...sessions].flatMap(({ tenant, transaction }) => [
+      [...sessions].flatMap(({ tenant, transaction, kept }) => [
+        ...kept,
         ...(tenant === undefined ? [] : [`setting of tenant ${tenant}`]),
         ...(transaction === undefined ? [] : [`open transaction of tenant ${transaction.tenant ?? 'none'}`]),
       ]),

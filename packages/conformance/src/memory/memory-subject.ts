@@ -1,5 +1,6 @@
 import { failureOf } from '../failure-of.ts'
 import type { Note, Notes, Subject } from '../subject.ts'
+import { memoryAbilities } from './memory-abilities.ts'
 import { type MemoryHandle, type MemoryQuery, memoryIsolation } from './memory-isolation.ts'
 import type { MemoryParts } from './memory-parts.ts'
 import { memoryServer } from './memory-server.ts'
@@ -38,6 +39,7 @@ export async function memorySubject(broken: Partial<Policy & MemoryParts> = {}):
 
   return {
     isolation,
+    server: 'memory',
     notes: handle => notesOf(handle.query),
     unit: (handle, work) => handle.transaction(query => work(notesOf(query))),
     refused: error => isStoreError(error, '42501'),
@@ -47,6 +49,7 @@ export async function memorySubject(broken: Partial<Policy & MemoryParts> = {}):
       unscoped: async () => notesOf(statement => server.connect().send(statement)).list(),
       residue: async () => server.residue(),
     },
+    more: memoryAbilities(() => memoryIsolation({ server, parts: broken })),
     faults: {
       timeout: (handle, note) => faulty(handle, note, query => query({ do: 'sleep', ms: 20 }, 1)),
       disconnect: (handle, note) => faulty(handle, note, query => query({ do: 'cut' })),

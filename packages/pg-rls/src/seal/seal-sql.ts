@@ -1,7 +1,7 @@
 import { TenancyError } from '@tenantry/core'
 import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
+import pg from 'pg'
 import { checkSetting, defaultSetting } from '../setting.ts'
-import { paddedKeys, type SealKey } from './seal-key.ts'
 import { kinds, tokenLength } from './token.ts'
 
 /** How a tenant context is sealed. */
@@ -43,27 +43,84 @@ export function installSeal(options: SealInstallOptions): readonly string[] {
   const { schema = sealDefaults.schema, ownerRole = sealDefaults.ownerRole } = options
   const owner = quoteIdentifier(ownerRole)
   const runtime = quoteIdentifier(options.runtimeRole)
-  const callers = `${runtime}, ${quoteIdentifier(options.tableOwner)}`
+  const tableOwner = quoteIdentifier(options.tableOwner)
   const space = quoteIdentifier(schema)
   const keys = quoteQualified(schema, 'seal_key')
   const verifier = verifierCall(schema)
   return [
-    // `create role` knows no "if not exists".
-    `do $$ begin create role ${owner} nologin; exception when duplicate_object then null; end $$`,
-    `alter role ${owner} nologin nosuperuser nobypassrls nocreaterole nocreatedb`,
+    makeOwner(ownerRole),
     `create schema if not exists ${space}`,
-    `revoke all on schema ${space} from public`,
-    `grant usage on schema ${space} to ${callers}, ${owner}`,
+    `revoke all on schema ${space} from public, ${runtime}`,
+    `grant usage on schema ${space} to ${runtime}, ${tableOwner}`,
+    // CREATE is what a new owner needs; taken back below.
+    `grant usage, create on schema ${space} to ${owner}`,
     `create table if not exists ${keys} (id smallint primary key check (id between 0 and 255), ipad bytea not null, opad bytea not null)`,
     `alter table ${keys} owner to ${owner}`,
-    `revoke all on ${keys} from public, ${runtime}`,
-    `create or replace function ${verifier} returns text language plpgsql stable security definer parallel restricted as $verifier$${verifierSource(options)}$verifier$`,
+    `revoke all on ${keys} from public, ${runtime}, ${tableOwner}`,
+    createVerifier(options),
     `alter function ${verifier} owner to ${owner}`,
     `revoke all on function ${verifier} from public`,
-    `grant execute on function ${verifier} to ${callers}`,
-    `revoke create on schema public from public, ${runtime}`,
-    `do $$ begin execute format('revoke temporary on database %I from public, ${runtime.replaceAll("'", "''")}', current_database()); end $$`,
+    `grant execute on function ${verifier} to ${runtime}, ${tableOwner}`,
+    `revoke create on schema ${space} from ${owner}`,
+    // What the installing role may not take away, verify() reports.
+    whereOwned(
+      "pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'USAGE')",
+      `revoke create on schema public from public, ${runtime};`,
+    ),
+    // In a DO block one statement runs any other, PREPARE among them, with which it would take the place of a prepared
+    // statement that the next tenant sends its proof to.
+    whereOwned(
+      "pg_language where lanname = 'plpgsql' and pg_has_role(lanowner, 'USAGE')",
+      `revoke usage on language plpgsql from public, ${runtime}; grant usage on language plpgsql to ${tableOwner};`,
+    ),
+    whereOwned(
+      "pg_database where datname = current_database() and pg_has_role(datdba, 'USAGE')",
+      `execute pg_catalog.format('revoke temporary, create on database %I from public, %I', pg_catalog.current_database(), ${pg.escapeLiteral(options.runtimeRole)}::pg_catalog.text);`,
+    ),
+    leaveOwner(ownerRole),
   ]
+}
+
+/** A block of PL/pgSQL; as a literal, so that no name in it can end it. */
+function anonymous(body: string): string {
+  return `do ${pg.escapeLiteral(`begin ${body} end`)}`
+}
+
+/** Does something where the installing role owns a thing of the catalogue: elsewhere the server would refuse. */
+function whereOwned(thing: string, body: string): string {
+  return anonymous(`if exists (select from pg_catalog.${thing}) then ${body} end if;`)
+}
+
+const notSuperuser =
+  'not (select r.rolsuper from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) current_user)'
+
+/**
+ * Makes the role that owns the seal. It is the cluster's, and several databases may be migrated at once: it is written only
+ * where it must be, or the server refuses all but one of them ("tuple concurrently updated"). An administrator who is no
+ * superuser must be a member while it gives its objects away.
+ */
+function makeOwner(role: string): string {
+  const name = pg.escapeLiteral(role)
+  const owner = quoteIdentifier(role)
+  return anonymous(
+    `begin
+       if not exists (select from pg_catalog.pg_roles r where r.rolname = ${name}) then create role ${owner} nologin; end if;
+     exception when duplicate_object or unique_violation then null; end;
+     if exists (select from pg_catalog.pg_roles r where r.rolname = ${name}
+                   and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)) then
+       alter role ${owner} nologin nosuperuser nobypassrls nocreaterole nocreatedb noreplication;
+     end if;
+     if ${notSuperuser} then grant ${owner} to current_user; end if;`,
+  )
+}
+
+function leaveOwner(role: string): string {
+  return anonymous(`if ${notSuperuser} then revoke ${quoteIdentifier(role)} from current_user; end if;`)
+}
+
+/** The statement that makes the verifier, or puts the one that is there right. */
+export function createVerifier(options: Pick<SealInstallOptions, 'mode' | 'schema' | 'setting'>): string {
+  return `create or replace function ${verifierCall(options.schema)} returns text language plpgsql stable security definer parallel restricted as ${pg.escapeLiteral(verifierSource(options))}`
 }
 
 /**
@@ -108,30 +165,4 @@ begin
   end if;
   return verified;
 end `
-}
-
-/** A statement with parameters, as `pg` takes it. */
-export interface SealKeyStatement {
-  readonly text: string
-  readonly values: readonly unknown[]
-}
-
-/**
- * The statement that brings a key into the database, or replaces it. The key travels as parameters, so that statement logs do
- * not show it. Run it as the administrator.
- *
- * @throws {TenancyError} `CONFIG_INVALID`
- */
-export function sealKeyStatement(key: SealKey, schema: string = sealDefaults.schema): SealKeyStatement {
-  const { inner, outer } = paddedKeys(key)
-  return {
-    text: `insert into ${quoteQualified(schema, 'seal_key')} (id, ipad, opad) values ($1, $2, $3)
-      on conflict (id) do update set ipad = excluded.ipad, opad = excluded.opad`,
-    values: [key.id, inner, outer],
-  }
-}
-
-/** The statement that removes a key; tokens that it sealed do not hold any more. */
-export function removeSealKeyStatement(id: number, schema: string = sealDefaults.schema): SealKeyStatement {
-  return { text: `delete from ${quoteQualified(schema, 'seal_key')} where id = $1`, values: [id] }
 }

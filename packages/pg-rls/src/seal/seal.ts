@@ -7,8 +7,11 @@ import { challengeToken, stampToken } from './token.ts'
 /** A seal with the key that it seals with. */
 export interface KeyedSeal {
   readonly seal: Seal
+  readonly mode: SealMode
   /** Reads the key. What it throws keeps the isolation from starting. */
   load(): Promise<void>
+  /** The proof for a tenant's id, where the server has answered so many milliseconds after it was asked. */
+  token(tenant: string, answer: string, age: number): string
 }
 
 /** Options of {@link createSeal}. */
@@ -28,11 +31,12 @@ const after = 5_000_000n
 // Milliseconds after which the key is read again.
 const keyLasts = 60_000
 
-const pid = 'int4send(pg_backend_pid())'
-const questions = {
-  challenge: `select encode(${pid} || timestamptz_send(transaction_timestamp()), 'hex')`,
-  stamp: `select encode(${pid} || timestamptz_send(clock_timestamp()), 'hex')`,
-} as const
+// Qualified: a search_path that somebody left on the connection could put functions of their own in their place, and have a
+// proof made for a time of their choice.
+function question(time: string): string {
+  return `select pg_catalog.encode(pg_catalog.int4send(pg_catalog.pg_backend_pid()) operator(pg_catalog.||) pg_catalog.timestamptz_send(pg_catalog.${time}()), 'hex')`
+}
+const questions = { challenge: question('transaction_timestamp'), stamp: question('clock_timestamp') } as const
 
 const noPid = Buffer.alloc(4)
 
@@ -67,21 +71,24 @@ export function createSeal({ mode, keys, pooler, logger }: SealOptions): KeyedSe
     return key
   }
 
+  function token(tenant: string, answer: string, age: number): string {
+    const { id, bytes } = present()
+    const said = Buffer.from(answer, 'hex')
+    if (said.length !== 12) throw new TenancyError('CONNECTION_LOST', { reason: 'the server did not say who it is' })
+    if (mode === 'challenge') return challengeToken(id, bytes, tenant, said)
+    const now = said.readBigInt64BE(4) + BigInt(Math.round(age * 1000))
+    return stampToken(id, bytes, tenant, pooler ? noPid : said.subarray(0, 4), now - before, now + after)
+  }
+
   return {
+    mode,
     load,
+    token,
     seal: {
       setting: sealDefaults.setting,
       per: mode === 'challenge' ? 'transaction' : 'connection',
       question: questions[mode],
-      prove(tenant, answer, age) {
-        const { id, bytes } = present()
-        const said = Buffer.from(answer, 'hex')
-        if (said.length !== 12)
-          throw new TenancyError('CONNECTION_LOST', { reason: 'the server did not say who it is' })
-        if (mode === 'challenge') return challengeToken(id, bytes, tenant.id, said)
-        const now = said.readBigInt64BE(4) + BigInt(Math.round(age * 1000))
-        return stampToken(id, bytes, tenant.id, pooler ? noPid : said.subarray(0, 4), now - before, now + after)
-      },
+      prove: (tenant, answer, age) => token(tenant.id, answer, age),
     },
   }
 }

@@ -1,0 +1,91 @@
+import type { TenantClient } from '@tenantry/pg'
+import type pg from 'pg'
+import { someAddition } from '../acts.ts'
+import { Cursor } from '../cursor.ts'
+import { leasing, transaction } from '../transaction.ts'
+import { checkOwn, editing, type Operation, queryOf, refused } from '../turn.ts'
+
+const allTags = 'select tag from notes order by id'
+
+/** pg-cursor 2.22 waits for ever when it is closed, or has read its last row, and the connection ends before the server answers. */
+function endOf(client: TenantClient): Promise<never> {
+  return new Promise((_, reject) => {
+    client.once('end', () => reject(Object.assign(new Error('The connection ended.'), { code: 'CONNECTION_LOST' })))
+  })
+}
+
+export const leaseOperations: readonly Operation[] = [
+  {
+    name: 'cursor in a transaction',
+    share: 1,
+    // A cursor speaks the protocol itself, and its errors come from pg as they are.
+    expects: ['57P01', '08P01', 'EPIPE', 'ECONNRESET', 'Error: Connection terminated unexpectedly'],
+    run: turn =>
+      transaction(turn, async client => {
+        const cursor = client.query(new Cursor(allTags))
+        async function readAll(): Promise<void> {
+          try {
+            for (let rows = await cursor.read(3); rows.length > 0; rows = await cursor.read(3)) checkOwn(turn, rows)
+          } finally {
+            // Or ROLLBACK would wait behind it for ever.
+            await cursor.close()
+          }
+        }
+        await Promise.race([readAll(), endOf(client)])
+      }),
+  },
+  {
+    name: 'declared cursor',
+    share: 2,
+    run: turn =>
+      transaction(turn, async client => {
+        await client.query(`declare mine no scroll cursor for ${allTags}`)
+        for (let got = 1; got > 0; ) got = checkOwn(turn, (await client.query('fetch 3 from mine')).rows).length
+        await refused(turn, ['STATEMENT_REFUSED'], () => client.query(`declare held cursor with hold for ${allTags}`))
+      }),
+  },
+  {
+    name: 'use after release',
+    share: 2,
+    async run(turn) {
+      const kept: { client?: TenantClient } = {}
+      await leasing(turn, async client => {
+        kept.client = client
+        if (turn.random.chance(0.5)) checkOwn(turn, (await client.query(allTags)).rows)
+      })
+      // Let somebody else get the connection first.
+      if (turn.random.chance(0.5)) await new Promise(setImmediate)
+      await refused(turn, ['SCOPE_CLOSED'], async () => checkOwn(turn, (await kept.client?.query(allTags))?.rows ?? []))
+      await refused(turn, ['SCOPE_CLOSED'], () => kept.client?.release())
+    },
+  },
+  {
+    name: 'floating promise',
+    share: 1,
+    async run(turn) {
+      let floating: Promise<pg.QueryResult> | undefined
+      await leasing(turn, async client => {
+        await client.query('begin')
+        floating = client.query('select tag, pg_sleep(0.001) from notes limit 3')
+        // Looked at below; a rejection in the meantime has been handled.
+        floating.catch(() => undefined)
+      })
+      checkOwn(turn, (await floating)?.rows ?? [])
+    },
+  },
+  {
+    name: 'released dirty',
+    share: 2,
+    async run(turn) {
+      const act = someAddition(turn)
+      const edits = act.edits.map(({ id, before }) => ({ id, before, after: before }))
+      await editing(turn, edits, () =>
+        leasing(turn, async client => {
+          await client.query('begin')
+          await act.run(queryOf(turn, client))
+          if (turn.random.chance(0.3)) await refused(turn, ['22012'], () => client.query('select 1 / 0'))
+        }),
+      )
+    },
+  },
+]

@@ -1,0 +1,62 @@
+import { randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import type { Route, SealChoice } from './world.ts'
+
+/** What the command line asks for. */
+export interface Options {
+  /** Of each combination. */
+  readonly operations: number
+  readonly seed: number
+  readonly seals: readonly SealChoice[]
+  readonly routes: readonly Route[]
+  readonly postgres: string | undefined
+  /** The name of a mutant, or `all`. */
+  readonly mutant: string | undefined
+  readonly json: boolean
+}
+
+export const usage = `storm [--ops 20000] [--seal none|stamp|challenge|all] [--route direct|pgbouncer|all] [--seed n]
+      [--postgres 18|15] [--mutant name|all] [--json]`
+
+/** @throws Error that says what is wrong with the arguments. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ops: { type: 'string' },
+      seed: { type: 'string' },
+      seal: { type: 'string', default: 'all' },
+      route: { type: 'string', default: 'all' },
+      postgres: { type: 'string' },
+      mutant: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  // A mutant has to be caught within ten thousand.
+  const operations = whole('--ops', values.ops ?? (values.mutant === undefined ? '20000' : '10000'))
+  if (operations < 1) throw new Error('--ops must be at least 1.')
+  return {
+    operations,
+    seed: values.seed === undefined ? randomInt(2 ** 31) : whole('--seed', values.seed),
+    seals: among('--seal', values.seal, ['none', 'stamp', 'challenge']),
+    routes: among('--route', values.route, ['direct', 'pgbouncer']),
+    postgres: values.postgres === undefined ? undefined : among('--postgres', values.postgres, ['18', '15'])[0],
+    mutant: values.mutant,
+    json: values.json,
+  }
+}
+
+/** Also in the form `1e6`. */
+function whole(name: string, text: string): number {
+  const number = Number(text)
+  if (text.trim() === '' || !Number.isSafeInteger(number) || number < 0)
+    throw new Error(`${name} must be a whole number.`)
+  return number
+}
+
+function among<T extends string>(name: string, text: string, choices: readonly T[]): readonly T[] {
+  if (text === 'all') return choices
+  const chosen = choices.find(choice => choice === text)
+  if (chosen === undefined) throw new Error(`${name} must be one of ${choices.join(', ')}.`)
+  return [chosen]
+}
