@@ -35,7 +35,7 @@ export const mutants = [
   { name: 'the prefix is dropped', ...pool('scoped-query', 'wire'), find: 'if (this.#needsScope()) {', replace: "if (this.#needsScope() && session.status === 'E') {" },
   { name: 'the setting outlives its transaction', ...pool('scope', 'residue'), find: '$${at + 1}, true) is null`', replace: '$${at + 1}, false) is null`' },
   { name: 'a prefix goes in front of ROLLBACK in an aborted transaction', ...pool('scoped-query', 'transaction'), find: "if (status === 'E') return false", replace: "if (status === 'E' && kind === 'begin') return false" },
-  { name: 'BEGIN does not carry the tenant', ...pool('scoped-query', 'wire'), find: 'if (seal === undefined) return sql.utilities(values)', replace: 'if (seal === undefined) return []' },
+  { name: 'BEGIN does not carry the tenant', ...pool('scoped-query', 'wire'), find: 'if (seal === undefined) return [...first, ...sql.utilities(values)]', replace: 'if (seal === undefined) return first' },
   { name: 'COMMIT does not carry the tenant', ...pool('scoped-query', 'wire'), find: "return kind === 'ordinary' || (kind === 'commit' && status === 'T')", replace: "return kind === 'ordinary'" },
   { name: 'a dirty connection goes back to the pool', ...pool('session', 'lease'), find: "return status === 'I' && inFlight.length === 0 && tainted === undefined && !disposable && isReady(client)", replace: "return tainted === undefined || !disposable || isReady(client) || status === 'I' || inFlight.length === 0" },
   { name: 'a connection with an open transaction goes back', ...pool('session', 'lease'), find: "return status === 'I' && inFlight", replace: 'return inFlight' },

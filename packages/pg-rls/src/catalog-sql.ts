@@ -31,6 +31,11 @@ const usable = `exists (select from self where has_schema_privilege(self.oid, n.
 const reachable = `exists (select from self where has_any_column_privilege(self.oid, c.oid, 'SELECT, INSERT, UPDATE')
     or has_table_privilege(self.oid, c.oid, 'DELETE, TRUNCATE') or self.oid = c.relowner)`
 
+/** The schemas that are not the server's own. */
+export const schemaSql = `
+select n.nspname::text as name from pg_namespace n
+ where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1`
+
 /** $1: schemas. */
 export const roleSql = `
 select current_user::text as name, session_user::text as session, current_database()::text as database,

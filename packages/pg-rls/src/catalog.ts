@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { functionSql, roleSql, tableSql, unreachableSql, viewSql } from './catalog-sql.ts'
+import { functionSql, roleSql, schemaSql, tableSql, unreachableSql, viewSql } from './catalog-sql.ts'
 import { readSeal, type SealLook } from './seal/read-seal.ts'
 import type { SealFacts } from './seal/seal-facts.ts'
 import { type ServerFacts, serverSql } from './server-facts.ts'
@@ -147,8 +147,8 @@ export interface Catalog {
 
 /** What to look at. */
 export interface CatalogLook {
-  /** The schemas that hold the application's objects. */
-  readonly schemas: readonly string[]
+  /** The schemas that hold the application's objects; every schema but the server's own and the seal's when not given. */
+  readonly schemas: readonly string[] | undefined
   readonly column: string
   readonly setting: string
   readonly seal: SealLook | undefined
@@ -156,7 +156,7 @@ export interface CatalogLook {
 
 /** Reads the catalogue as the role of the pool. */
 export async function readCatalog(pool: pg.Pool, look: CatalogLook): Promise<Catalog> {
-  const { schemas, column, setting } = look
+  const { column, setting } = look
   const client = await pool.connect()
   function ignore(): void {
     // Without a listener a lost connection would end the process; the statement on its way fails in any case.
@@ -169,6 +169,7 @@ export async function readCatalog(pool: pg.Pool, look: CatalogLook): Promise<Cat
     await client.query(
       'begin transaction isolation level repeatable read read only; set local search_path = pg_catalog, pg_temp',
     )
+    const schemas = look.schemas ?? (await everySchema(client, look.seal?.schema))
     const role = await client.query<RoleFacts>(roleSql, [schemas])
     const tables = await client.query<TableFacts>(tableSql, [schemas, column])
     const views = await client.query<ViewFacts>(viewSql, [schemas, column])
@@ -191,4 +192,10 @@ export async function readCatalog(pool: pg.Pool, look: CatalogLook): Promise<Cat
     client.off('error', ignore)
     client.release(!clean)
   }
+}
+
+/** A table that nobody thought of leaks as well as any other, so that all schemas are looked over unless the host says which. */
+async function everySchema(client: pg.PoolClient, sealSchema: string | undefined): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string }>(schemaSql)
+  return rows.map(({ name }) => name).filter(name => name !== sealSchema)
 }

@@ -31,7 +31,7 @@ export interface PgRlsOptions {
   readonly setting?: string
   /** Default `tenant_id`. */
   readonly column?: string
-  /** The schemas of the application, which are looked over. Default `public`. */
+  /** The schemas to look over. Default every one but the server's own; name them where other applications' stand beside. */
   readonly schemas?: readonly string[]
   /** Tables that the runtime role can reach and that belong to no tenant on purpose, as `schema.name`. */
   readonly shared?: readonly string[]
@@ -72,17 +72,17 @@ export interface PgRlsOptions {
  * It holds against mistakes of the application: a forgotten `where`, raw SQL, an ORM. Against an attacker who can run SQL of their
  * own as the runtime role it holds with a `seal` only, because SQL can set a setting.
  *
- * @throws {TenancyError} `INPUT_INVALID`, `CONFIG_INVALID`
+ * @throws {TenancyError} `ARGUMENT_INVALID`, `CONFIG_INVALID`
  * @example
  * const rows = tenancy.handle(pgRls({ pool }))
  * await tenancy.run(acme, () => rows.query('select * from notes')) // acme's notes
  */
 export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
-  const { pool, column = defaultColumn, schemas = ['public'], onUnsafe = 'refuse', logger = consoleLogger } = options
+  const { pool, column = defaultColumn, schemas, onUnsafe = 'refuse', logger = consoleLogger } = options
   const setting = checkSetting(options.setting ?? defaultSetting)
   const shared = new Set(options.shared ?? [])
-  if (schemas.length === 0) {
-    throw new TenancyError('INPUT_INVALID', {
+  if (schemas?.length === 0) {
+    throw new TenancyError('ARGUMENT_INVALID', {
       field: 'schemas',
       rule: 'must name at least one, or nothing is looked over',
     })
@@ -190,10 +190,10 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
 function sealOf({ seal = 'none', sealKeys, pooler = false }: PgRlsOptions, logger: Logger): KeyedSeal | undefined {
   if (seal === 'none') return undefined
   if (seal !== 'challenge' && seal !== 'stamp') {
-    throw new TenancyError('INPUT_INVALID', { field: 'seal', rule: 'must be "challenge", "stamp" or "none"' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'seal', rule: 'must be "challenge", "stamp" or "none"' })
   }
   if (sealKeys === undefined) {
-    throw new TenancyError('INPUT_INVALID', { field: 'sealKeys', rule: `is needed with seal: "${seal}"` })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'sealKeys', rule: `is needed with seal: "${seal}"` })
   }
   return createSeal({ mode: seal, keys: sealKeys, pooler, logger })
 }

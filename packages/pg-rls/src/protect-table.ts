@@ -33,14 +33,14 @@ export const policies = { gate: 'tenantry_gate', tenant: 'tenantry_tenant' } as 
  * security is forced, so that the owner is under it too. The tenant policy is restrictive: a permissive policy that somebody
  * adds later is OR-ed with the gate and cannot open it (`CREATE POLICY`, section "Notes").
  *
- * @throws {TenancyError} `IDENTIFIER_INVALID`, `INPUT_INVALID`
+ * @throws {TenancyError} `IDENTIFIER_INVALID`, `ARGUMENT_INVALID`
  * @example
  * for (const statement of protectTable('notes')) await sql.raw(statement).execute(db)
  */
 export function protectTable(table: string, options: ProtectOptions = {}): readonly string[] {
   const { type = 'text', addColumn = true, index = true } = options
   if (type !== 'text' && type !== 'uuid') {
-    throw new TenancyError('INPUT_INVALID', { field: 'type', rule: 'must be "text" or "uuid"' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'type', rule: 'must be "text" or "uuid"' })
   }
   const target = quoteQualified(options.schema ?? 'public', table)
   const column = quoteIdentifier(options.column ?? defaultColumn)

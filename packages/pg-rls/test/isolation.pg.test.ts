@@ -13,8 +13,8 @@ const tables = ['configurations', 'agents']
 describe('pgRls refuses options', () => {
   const pool = new pg.Pool()
   it('a setting without a prefix, and no schemas at all', async () => {
-    expect(await refusal(() => pgRls({ pool, setting: 'tenant' }))).toBe('INPUT_INVALID')
-    expect(await refusal(() => pgRls({ pool, schemas: [] }))).toBe('INPUT_INVALID')
+    expect(await refusal(() => pgRls({ pool, setting: 'tenant' }))).toBe('ARGUMENT_INVALID')
+    expect(await refusal(() => pgRls({ pool, schemas: [] }))).toBe('ARGUMENT_INVALID')
     expect(pool.listenerCount('error')).toBe(0)
   })
 })
@@ -266,7 +266,7 @@ describePostgres('pgRls', server => {
       'create table other.things (body text)',
       ...protectTable('things', { schema: 'other', setting: 'app.org', column: 'org', runtimeRole: own.runtimeRole }),
     )
-    const { pool, isolation, rows } = open({ of: own, max: 1 })
+    const { pool, isolation, rows } = open({ of: own, max: 1, schemas: ['public'] })
     const second = pgRls({ pool, schemas: ['other'], setting: 'app.org', column: 'org', logger: recorder() })
     const things = second.handle(() => b)
     await tenancy.run(a, () => rows.query(`insert into notes values ('n of a')`))

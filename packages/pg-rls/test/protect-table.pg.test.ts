@@ -23,7 +23,7 @@ describe('protectTable refuses before any DDL', () => {
     ['a setting with a quote', { setting: "app.x', true) or true --" }],
     ['a type that is neither text nor uuid', { type: 'int' as 'text' }],
   ])('%s', (_, options) => {
-    expect(() => protectTable('notes', options)).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }))
+    expect(() => protectTable('notes', options)).toThrow(expect.objectContaining({ code: 'ARGUMENT_INVALID' }))
   })
   it('a name too long to take row security off', () => {
     expect(() => unprotectTable(long)).toThrow(expect.objectContaining({ code: 'IDENTIFIER_INVALID' }))

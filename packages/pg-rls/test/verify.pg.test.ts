@@ -262,6 +262,18 @@ const traps: readonly Trap[] = [
     problem: /more than rows/,
   },
   {
+    trap: 'R6 a table in a schema that nobody thought of',
+    owner: b => [
+      'create schema attic',
+      `grant usage on schema attic to ${b.role}`,
+      'create table attic.letters (tenant_id text, body text)',
+      `grant select on attic.letters to ${b.role}`,
+      ...protectTable('letters', { schema: 'attic' }),
+      'alter table attic.letters disable row level security',
+    ],
+    finds: ['error R6 table attic.letters'],
+  },
+  {
     trap: 'R6 a schema that does not exist',
     finds: ['error R6 schema Pubic'],
     options: { schemas: ['public', 'Pubic'] },

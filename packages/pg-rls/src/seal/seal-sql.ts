@@ -34,11 +34,11 @@ export function verifierCall(schema: string = sealDefaults.schema): string {
  * The statements that install the seal, for a migration that runs as a superuser, or as an administrator with CREATEROLE. May be
  * run again, also to change the mode. Keys are brought in by {@link sealKeyStatement}.
  *
- * @throws {TenancyError} `IDENTIFIER_INVALID`, `INPUT_INVALID`
+ * @throws {TenancyError} `IDENTIFIER_INVALID`, `ARGUMENT_INVALID`
  */
 export function installSeal(options: SealInstallOptions): readonly string[] {
   if (options.mode !== 'challenge' && options.mode !== 'stamp') {
-    throw new TenancyError('INPUT_INVALID', { field: 'mode', rule: 'must be "challenge" or "stamp"' })
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'mode', rule: 'must be "challenge" or "stamp"' })
   }
   const { schema = sealDefaults.schema, ownerRole = sealDefaults.ownerRole } = options
   const owner = quoteIdentifier(ownerRole)
