@@ -257,6 +257,38 @@ describePostgres('pgRls', server => {
     expect(await bodies(a, late.rows, 'select body from notes')).toEqual([])
   })
 
+  it.each([
+    ['a policy', [`create policy keep on notes as restrictive for delete using (false)`]],
+    [
+      'a trigger',
+      [
+        `create function keep() returns trigger language plpgsql as 'begin return null; end'`,
+        'create trigger keep before delete on notes for each row execute function keep()',
+      ],
+    ],
+  ])('erases nothing and says so when %s keeps rows', async (_, more) => {
+    const own = await ownDatabase(...more)
+    const { isolation, rows } = open({ of: own })
+    await tenancy.run(a, () => rows.query(`insert into notes values ('of a')`))
+    expect(await refusal(() => isolation.deprovision(a))).toBe('ERASURE_INCOMPLETE')
+    expect(await bodies(a, rows, 'select body from notes')).toEqual(['of a'])
+  })
+
+  it.each(['cascade', 'set null'])(
+    'R19 does not erase where a foreign key without the tenant would %s',
+    async action => {
+      const own = await ownDatabase(
+        'alter table notes add column id int unique',
+        'create table replies (note int, body text)',
+        `alter table replies add foreign key (note) references notes (id) on delete ${action}`,
+      )
+      await execute(own.ownerUrl, ...protectTable('replies', { runtimeRole: own.runtimeRole }))
+      const { isolation } = open({ of: own, onUnsafe: 'report' })
+      expect(await refusal(() => isolation.deprovision(a))).toBe('ERASURE_INCOMPLETE')
+      expect((await isolation.verify()).filter(({ id }) => id === 'R19')).toMatchObject([{ severity: 'error' }])
+    },
+  )
+
   it('two isolations on one pool do not mix, also with settings of their own', async () => {
     const own = await ownDatabase()
     await execute(

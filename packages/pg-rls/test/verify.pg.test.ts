@@ -332,7 +332,7 @@ const traps: readonly Trap[] = [
         'alter table parts add constraint "Note" foreign key (note_id) references notes (id) on delete set null deferrable',
       ),
     ],
-    finds: [`warning R20 ${notes}`, 'warning R19 table public.parts'],
+    finds: [`warning R20 ${notes}`, 'error R19 table public.parts'],
   },
   {
     trap: 'R19 a foreign key whose tenant stands in another place',
@@ -342,7 +342,7 @@ const traps: readonly Trap[] = [
         'alter table parts add column other text',
         'alter table parts add constraint note foreign key (other, note_id) references notes (tenant_id, id) on delete cascade',
       ),
-    finds: ['warning R19 table public.parts'],
+    finds: ['error R19 table public.parts'],
   },
   {
     trap: 'R20 a primary key without the tenant',

@@ -1,6 +1,7 @@
 import type { Finding } from '@tenantry/core'
 import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
 import type { Catalog, TableFacts } from '../catalog.ts'
+import { reachesFurther } from '../erase.ts'
 import { referenceFix, uniqueFix } from './key-fixes.ts'
 
 /** What the checks of a table need to know beside the table. */
@@ -98,7 +99,8 @@ function tableFindings(table: TableFacts, { role, column, shared, tables }: Tabl
   }
   for (const reference of table.looseReferences) {
     const problem = `has the foreign key ${reference.name} without ${column}: a row may refer to, and be deleted with, another tenant's.`
-    add('R19', 'warning', problem, referenceFix(table, reference, column))
+    // Where the delete of one tenant's row deletes or changes another's, it is more than an oracle.
+    add('R19', reachesFurther(reference) ? 'error' : 'warning', problem, referenceFix(table, reference, column))
   }
   return findings
 }
