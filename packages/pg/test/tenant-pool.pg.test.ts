@@ -135,6 +135,21 @@ describePostgres('a tenant pool', server => {
     await admin.end()
   }
 
+  // Of the pool, the next statement may run on another connection: a transaction would be opened and lost.
+  it.each([
+    'begin',
+    'start transaction',
+    'commit',
+    'rollback',
+    'savepoint s',
+    'set transaction read only',
+    'set local work_mem = 64',
+  ])('refuses a single %s, and opens no connection for it', async text => {
+    const { acme: scoped, pool } = db.bench()
+    expect(await refusal(scoped.query(text))).toBe('STATEMENT_REFUSED')
+    expect(pool.totalCount).toBe(0)
+  })
+
   describe('gives what a plain pg.Pool gives', () => {
     for (const [name, run] of Object.entries(statements)) {
       it(name, async () => {
