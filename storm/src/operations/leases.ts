@@ -14,6 +14,15 @@ function endOf(client: TenantClient): Promise<never> {
   })
 }
 
+// What would change others' statements, or stop them, if it stayed in the session.
+const plants = [
+  `select set_config('search_path', 'pg_catalog', false)`,
+  `select set_config('row_security', 'off', false)`,
+  `select set_config('default_transaction_read_only', 'on', false)`,
+  `select set_config('tenantry.tenant_id', 'nobody', false)`,
+  'select pg_try_advisory_lock(hashtext(current_user))',
+]
+
 export const leaseOperations: readonly Operation[] = [
   {
     name: 'cursor in a transaction',
@@ -86,6 +95,21 @@ export const leaseOperations: readonly Operation[] = [
           if (turn.random.chance(0.3)) await refused(turn, ['22012'], () => client.query('select 1 / 0'))
         }),
       )
+    },
+  },
+  {
+    name: 'planted session state',
+    share: 1,
+    async run(turn) {
+      const plant = turn.random.pick(plants)
+      const alone = turn.random.chance(0.5)
+      async function planting(): Promise<void> {
+        if (alone) await turn.db.query(plant)
+        else await leasing(turn, client => client.query(plant))
+      }
+      // Directly the connection is reset before the next one gets it; a pooler's session cannot be.
+      if (turn.world.route === 'direct') await planting()
+      else await refused(turn, ['STATEMENT_REFUSED'], planting)
     },
   },
 ]

@@ -22,7 +22,7 @@ class Thrown extends Error {}
 export const ordinaryOperations: readonly Operation[] = [
   {
     name: 'single statement',
-    share: 41,
+    share: 40,
     async run(turn) {
       if (turn.random.chance(0.05)) await sweep(turn)
       const act = someAct(turn)
