@@ -4,10 +4,7 @@ import { defineConfig } from 'vitest/config'
 // replaces. Never `import` or `default` here: vitest passes the list to Node, whose `require` would then find ES modules.
 const conditions = ['tenantry-source', 'module', 'node', 'development|production']
 const postgres = {
-  // A storm is minutes of load, so that its tests run by a command of their own: npm run storm:test.
-  include: [
-    `{packages,tools,examples,benchmarks${process.env.TENANTRY_STORM ? ',storm' : ''}}/**/test/**/*.pg.test.ts`,
-  ],
+  include: ['{packages,tools,examples,benchmarks}/**/test/**/*.pg.test.ts'],
   globalSetup: ['tools/servers/src/vitest/postgres-setup.ts'],
 }
 
@@ -29,7 +26,11 @@ export default defineConfig({
           exclude: ['**/node_modules/**', '**/dist/**', '**/*.pg.test.ts'],
         },
       },
-      { extends: true, test: { name: 'postgres', ...postgres } },
+      // Storms are minutes of load, so that they rage on the newest server only.
+      {
+        extends: true,
+        test: { name: 'postgres', ...postgres, include: [...postgres.include, 'storm/test/**/*.pg.test.ts'] },
+      },
       // An explicit version wins over a server named by URL, which the project above tests.
       { extends: true, test: { name: 'postgres-15', ...postgres, env: { TENANTRY_PG: '15', TENANTRY_PG_URL: '' } } },
     ],
