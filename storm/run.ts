@@ -41,6 +41,7 @@ async function storms(): Promise<boolean> {
       const freshDatabase = route === 'direct' ? server.freshDatabase : pooledDatabase
       const report = await brew({
         ...{ freshDatabase, seal, route, namedStatements, operations, seed },
+        ...(route === 'pgbouncer' && { pooler }),
         onProgress: progress.at,
       })
       progress.end()
@@ -96,6 +97,8 @@ async function canaries(): Promise<boolean> {
   return results.every(({ caughtAt }) => caughtAt !== undefined)
 }
 
+// Until it is known to be well: a process that has nothing left to wait for ends without a word.
+process.exitCode = 1
 try {
   process.exitCode = (await (wanted === undefined ? storms() : canaries())) ? 0 : 1
 } finally {

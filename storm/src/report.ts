@@ -19,6 +19,8 @@ export interface StormReport {
   readonly unknownRows: number
   /** Errors that had to be expected. */
   readonly errors: Readonly<Record<string, number>>
+  /** How the pooler died, each time that it did; it was started again. */
+  readonly poolerDeaths: readonly string[]
   readonly seconds: number
   readonly perSecond: number
   /** The first ones. */
@@ -27,7 +29,7 @@ export interface StormReport {
 
 const shown = 10
 
-export function reportOf(world: World, seed: number, seconds: number): StormReport {
+export function reportOf(world: World, seed: number, seconds: number, poolerDeaths: readonly string[]): StormReport {
   const { tally, seal, route } = world
   const { operations, answered, rows, problems } = tally
   const counted = (kind: Problem['kind']) => problems.filter(problem => problem.kind === kind).length
@@ -40,6 +42,7 @@ export function reportOf(world: World, seed: number, seconds: number): StormRepo
     openByDesign: sorted(tally.open),
     unknownRows: [...world.rows.values()].reduce((sum, model) => sum + model.unknownCount(), 0),
     errors: sorted(tally.errors),
+    poolerDeaths,
     seconds: Number(seconds.toFixed(1)),
     perSecond: Math.round(operations / seconds),
     problems: problems.slice(0, shown),
@@ -64,6 +67,9 @@ export function describeReport(report: StormReport): string {
     `       ${report.rowsChecked} rows checked, ${report.answered} operations answered, ${report.unknownRows} rows of unknown ` +
       `outcome; ${report.seconds} s, ${report.perSecond}/s`,
     `       errors that had to be expected: ${list(report.errors) || 'none'}`,
+    ...(report.poolerDeaths.length === 0
+      ? []
+      : [`       the pooler died ${report.poolerDeaths.length} times; the last time ${report.poolerDeaths.at(-1)}`]),
     ...(open === '' ? [] : [`       OPEN BY DESIGN, ${reasonOf(report.seal)}: ${open}`]),
     ...report.problems.map(
       ({ kind, operation, name, problem }) => `       ${kind} at ${operation} (${name}): ${problem}`,

@@ -54,35 +54,33 @@ export async function runStorm(world: World, options: StormOptions): Promise<num
   }
 
   // What nobody listens to would end an application's process.
-  function uncaught(error: Error): void {
-    tally.problem({
-      kind: 'unexpected',
-      operation: next,
-      name: 'uncaught exception',
-      problem: error.stack ?? error.message,
+  const uncaught = (error: Error): void => tally.failed('uncaught exception', error)
+  process.on('uncaughtException', uncaught)
+  try {
+    const begun = performance.now()
+    const end = await Promise.race([Promise.all(Array.from({ length: workers }, work)), stuck()])
+    const seconds = (performance.now() - begun) / 1000
+    // What is stuck would be waited for; and a mutant has been shown, so that its rows are of no interest any more.
+    if (end !== 'stuck' && (!stopAtFirst || tally.problems.length === 0)) await checkAfter(world)
+    return seconds
+  } finally {
+    process.off('uncaughtException', uncaught)
+  }
+
+  function stuck(): Promise<'stuck'> {
+    return new Promise(resolve => {
+      const timer = setInterval(() => {
+        onProgress(tally.operations)
+        if (over || (next >= operations && running.size === 0)) clearInterval(timer)
+        const [index, oldest] = running.entries().next().value ?? []
+        if (index === undefined || oldest === undefined || performance.now() - oldest.since < stuckAfter) return
+        tally.problem({ kind: 'wrong', operation: index, name: oldest.name, problem: 'it never came to an end' })
+        over = true
+        clearInterval(timer)
+        resolve('stuck')
+      }, 250)
     })
   }
-  process.on('uncaughtException', uncaught)
-
-  const begun = performance.now()
-  const stuck = new Promise<'stuck'>(resolve => {
-    const timer = setInterval(() => {
-      onProgress(tally.operations)
-      const [index, oldest] = running.entries().next().value ?? []
-      if (running.size === 0) clearInterval(timer)
-      if (index === undefined || oldest === undefined || performance.now() - oldest.since < stuckAfter) return
-      tally.problem({ kind: 'wrong', operation: index, name: oldest.name, problem: 'it never came to an end' })
-      over = true
-      clearInterval(timer)
-      resolve('stuck')
-    }, 250)
-  })
-  const end = await Promise.race([Promise.all(Array.from({ length: workers }, work)), stuck])
-  const seconds = (performance.now() - begun) / 1000
-  // What is stuck would be waited for; and a mutant has been shown, so that its rows are of no interest any more.
-  if (end !== 'stuck' && (!stopAtFirst || tally.problems.length === 0)) await checkAfter(world)
-  process.off('uncaughtException', uncaught)
-  return seconds
 }
 
 /** The names of everything that a storm does. */

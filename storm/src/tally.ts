@@ -23,6 +23,8 @@ export interface Tally {
   /** Crossings that the chosen seal is known not to stop, by operation. */
   readonly open: Map<string, number>
   problem(problem: Problem): void
+  /** Something outside of every operation went wrong. */
+  failed(name: string, error: unknown): void
   /** An operation is over. */
   ended(operation: number, name: string, expects: readonly string[], error?: unknown): void
 }
@@ -36,6 +38,8 @@ export function createTally(): Tally {
     errors: new Map(),
     open: new Map(),
     problem: problem => void tally.problems.push(problem),
+    failed: (name, error) =>
+      tally.problem({ kind: 'unexpected', operation: tally.operations, name, problem: textOf(error) }),
     ended(operation, name, expects, error) {
       tally.operations += 1
       if (error === undefined) {
@@ -46,12 +50,15 @@ export function createTally(): Tally {
       if (error instanceof Caught) tally.problem({ kind: error.kind, operation, name, problem: error.message })
       else if (ambientCodes.includes(code) || expects.includes(code)) count(tally.errors, code)
       else {
-        const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-        tally.problem({ kind: 'unexpected', operation, name, problem: `${code}: ${message}` })
+        tally.problem({ kind: 'unexpected', operation, name, problem: `${code}: ${textOf(error)}` })
       }
     },
   }
   return tally
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 /** Adds one. */

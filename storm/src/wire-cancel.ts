@@ -23,9 +23,11 @@ export async function wireCancel({ host, port, processId, secretKey }: CancelTar
     })
     // PgBouncer 1.18 dies when a client leaves its cancel request before the other end closes (pgbouncer#801).
     socket.resume()
-    // A server may end with a reset: the request has been read all the same.
+    // A server may end with a reset: the request has been read all the same. One that is down has nothing to cancel.
     socket.on('close', () =>
-      failure === undefined || failure.code === 'ECONNRESET' || failure.code === 'EPIPE' ? resolve() : reject(failure),
+      failure === undefined || /^(?:ECONNRESET|EPIPE|ECONNREFUSED)$/.test(failure.code ?? '')
+        ? resolve()
+        : reject(failure),
     )
   })
 }

@@ -16,7 +16,10 @@ async function atAnyBackend(turn: Turn, what: 'pg_terminate_backend' | 'pg_cance
 }
 
 async function cancelAnyClient(turn: Turn): Promise<void> {
-  const client = turn.random.pick([...turn.world.clients])
+  const clients = [...turn.world.clients]
+  // While the pooler is down there is none.
+  if (clients.length === 0) return
+  const client = turn.random.pick(clients)
   const { host, port, processID, secretKey } = client as pg.Client & { processID: number; secretKey: number }
   await wireCancel({ host, port, processId: processID, secretKey })
 }

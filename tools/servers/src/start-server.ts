@@ -51,6 +51,8 @@ export interface RunningServer {
   down(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again on the same port and files. */
   up(): Promise<void>
+  /** How it ended (exit code, signal name) and the last lines of its log; `undefined` while it runs. */
+  death(): Promise<{ readonly how: number | string; readonly log: string } | undefined>
   /** Ends it and removes its files. */
   stop(): Promise<void>
 }
@@ -134,6 +136,10 @@ export const startServer = async (plan: ServerPlan): Promise<RunningServer> => {
       down: (signal = stopSignal) => guardian.end(signal),
       up: async () => {
         if (!(await launch(port))) throw new Error(`Port ${port} of the ${plan.name} server was taken meanwhile.`)
+      },
+      death: async () => {
+        const how = guardian.ended()
+        return how === undefined ? undefined : { how, log: await log.tail(0) }
       },
       stop: () => {
         stopping ??= guardian.close()

@@ -79,7 +79,7 @@ export const startPgBouncer = async (options: StartPgBouncerOptions): Promise<Pg
 
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   report(`tenantry: PgBouncer ${version} on 127.0.0.1:${running.port}, ready in ${seconds} s`)
-  const { port, directory, down, up, stop } = running
+  const { port, directory, down, up, death, stop } = running
   return {
     ...connectPgBouncer({
       version,
@@ -94,6 +94,7 @@ export const startPgBouncer = async (options: StartPgBouncerOptions): Promise<Pg
     directory,
     down,
     up,
+    death,
     stop,
   }
 }

@@ -68,6 +68,7 @@ export const launchPostgres = async (folder: string): Promise<LaunchedPostgres> 
       await server.down(signal)
     },
     up: server.up,
+    death: server.death,
     stop: server.stop,
   }
 }
