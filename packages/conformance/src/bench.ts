@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import {
+  type Claims,
   type Isolation,
   isTenancyError,
   type MemoryRegistry,
@@ -9,7 +10,7 @@ import {
   type TenantSource,
 } from '@tenantry/core'
 import type { Abilities, Ability } from './abilities.ts'
-import type { Objects, SubjectClaims } from './objects.ts'
+import type { Objects } from './objects.ts'
 import type { Random } from './random.ts'
 import type { Faults, Note, Notes, Row, Subject } from './subject.ts'
 import { worldOf } from './world.ts'
@@ -58,7 +59,7 @@ export interface Bench {
   isRefusal(error: unknown): boolean
   /** The verbs and units through a handle of another isolation of the subject. */
   over(isolation: Isolation<unknown>): Pick<Bench, 'notes' | 'unit'>
-  readonly claims: SubjectClaims
+  readonly claims: Claims
   readonly isolation: Isolation<unknown>
   readonly registry: MemoryRegistry
   readonly tenancy: Tenancy
@@ -73,7 +74,7 @@ export function sorted<T extends Note>(notes: readonly T[]): readonly T[] {
 }
 
 // A law that cannot be tried has not been kept: a missing member fails it, and never passes by returning early.
-function needed<T>(member: T | undefined, name: string, claim: keyof SubjectClaims): T {
+function needed<T>(member: T | undefined, name: string, claim: keyof Claims): T {
   assert.ok(member !== undefined, `The isolation claims ${claim}, so its subject must have ${name}.`)
   return member
 }

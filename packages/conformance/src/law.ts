@@ -1,9 +1,9 @@
+import type { Claims } from '@tenantry/core'
 import type { Ability } from './abilities.ts'
 import type { Bench } from './bench.ts'
-import type { SubjectClaims } from './objects.ts'
 
 /** The claim of an isolation that a law proves, or `always` for what every isolation owes. */
-export type LawClaim = keyof SubjectClaims | 'always'
+export type LawClaim = keyof Claims | 'always'
 
 /** A law of isolation, as data. */
 export interface Law {

@@ -1,10 +1,4 @@
-import type { Claims, Tenant } from '@tenantry/core'
-
-/** The claims of an isolation, and one more that only some make. */
-export interface SubjectClaims extends Claims {
-  /** Each tenant has objects of its own (a schema, a database, a key space) that `provision` makes. Default `false`. */
-  readonly objects?: boolean
-}
+import type { Tenant } from '@tenantry/core'
 
 /** Looks at the objects of a tenant, and tampers with them. */
 export interface Objects {

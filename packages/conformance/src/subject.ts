@@ -1,6 +1,6 @@
 import type { Isolation, Tenancy, TenancyOptions } from '@tenantry/core'
 import type { Manifest } from './abilities.ts'
-import type { Objects, SubjectClaims } from './objects.ts'
+import type { Objects } from './objects.ts'
 
 /** What the laws write and read. The id is a UUID as text, chosen by the law. */
 export interface Note {
@@ -71,7 +71,7 @@ export interface Faults<Handle> {
  * The isolation must have at least two connections to work with, and may not send statements on its own while a law runs.
  */
 export interface Subject<Handle> {
-  readonly isolation: Isolation<Handle> & { readonly claims: SubjectClaims }
+  readonly isolation: Isolation<Handle>
   /** Of the server, for the report. */
   readonly server?: string
   /** The verbs through a handle. Called in and out of a tenant's context; no I/O until a verb is called. */

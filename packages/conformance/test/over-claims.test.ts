@@ -1,11 +1,12 @@
+import type { Claims } from '@tenantry/core'
 import { expect, it } from 'vitest'
-import { type LawResult, laws, runConformance, type Subject, type SubjectClaims } from '../src/index.ts'
+import { type LawResult, laws, runConformance, type Subject } from '../src/index.ts'
 import { mapSubject } from './fixtures/map-subject.ts'
 
 type MapSubject = Awaited<ReturnType<typeof mapSubject>>
 
 /** What an author writes to make a claim go through that the isolation does not hold. */
-const excuses: { readonly [K in keyof Required<SubjectClaims>]: (honest: MapSubject) => Partial<Subject<never>> } = {
+const excuses: { readonly [K in keyof Claims]: (honest: MapSubject) => Partial<Subject<never>> } = {
   sharedStore: ({ notes }) => ({
     notes: handle => ({ ...notes(handle), putAs: async (_, note) => notes(handle).put(note), move: async () => 1 }),
     refused: () => true,
@@ -27,7 +28,7 @@ const excuses: { readonly [K in keyof Required<SubjectClaims>]: (honest: MapSubj
   objects: () => ({ objects: { interrupt: async () => false, plant: async () => undefined, left: async () => [] } }),
 }
 
-async function claiming(claim: keyof SubjectClaims, excuse: (honest: MapSubject) => object): Promise<MapSubject> {
+async function claiming(claim: keyof Claims, excuse: (honest: MapSubject) => object): Promise<MapSubject> {
   const honest = await mapSubject()
   const isolation = { ...honest.isolation, claims: { ...honest.isolation.claims, [claim]: true } }
   return { ...honest, ...excuse(honest), isolation }

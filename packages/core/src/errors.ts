@@ -144,6 +144,46 @@ export const errors = {
     message: (d: { tenant: string; objects: readonly string[] }) =>
       `Nothing of tenant "${d.tenant}" was erased, because these may not be deleted from: ${d.objects.join(', ')}.`,
   },
+  TENANT_STORE_MISSING: {
+    status: 503,
+    title: "The tenant's store is not there.",
+    next: 'Provision the tenant, or see why its schema, role or database is gone. The statement was not run.',
+    message: (d: { tenant: string; isolation: string; reason: string }) =>
+      `${d.isolation} has no store for tenant "${d.tenant}" (${d.reason}).`,
+  },
+  TENANT_PROTECTED: {
+    status: 409,
+    title: 'This may not be done to this tenant.',
+    next: 'The default tenant stays; make another tenant the default first.',
+    message: (d: { tenant: string; action: string }) => `Tenant "${d.tenant}" may not be ${d.action}.`,
+  },
+  OBJECT_FOREIGN: {
+    status: 409,
+    title: 'An object of this name belongs to somebody else.',
+    next: 'Choose another storage key for the tenant, or remove the object if nobody needs it. Nothing was changed.',
+    message: (d: { kind: string; name: string; owner: string }) =>
+      `The ${d.kind} ${d.name} exists already and belongs to ${d.owner}. It is neither adopted nor dropped.`,
+  },
+  TEMPLATE_MISSING: {
+    status: 500,
+    title: 'The template is not there.',
+    next: 'Make the template schema with your migrations first. Nothing was created.',
+    message: (d: { template: string }) => `There is no template schema ${d.template}.`,
+  },
+  TEMPLATE_INVALID: {
+    status: 500,
+    title: 'The template cannot be cloned.',
+    next: 'Mend each object in the template as it says. Nothing was created.',
+    message: (d: { template: string; problems: readonly string[] }) =>
+      `The template schema ${d.template} cannot be cloned:${d.problems.map(problem => `\n  - ${problem}`).join('')}`,
+  },
+  PROVISIONING_FAILED: {
+    status: 500,
+    title: 'The tenant could not be provisioned.',
+    next: 'See the cause, mend it and provision again. Nothing was created.',
+    message: (d: { tenant: string; step: string; reason: string }) =>
+      `Tenant "${d.tenant}" could not be provisioned: ${d.step} failed (${d.reason}).`,
+  },
   SCOPE_CLOSED: {
     status: 500,
     title: 'A tenant handle was used after its end.',

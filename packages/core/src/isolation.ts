@@ -10,6 +10,8 @@ export interface Claims {
   readonly pooled: boolean
   /** A handle can do several things in one atomic unit of work. */
   readonly transactions: boolean
+  /** Each tenant has objects of its own (a schema, a database, a key space) that `provision` makes. */
+  readonly objects: boolean
 }
 
 /** An unsafe piece of configuration, found before it leaks. */

@@ -2,7 +2,7 @@ import { type AnyTenancyError, isTenancyError, TenancyError } from './errors.ts'
 import { describeKey, findTenant, type TenantKey, type TenantRegistry } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 import type { Match, Resolver } from './resolver.ts'
-import { assertServable, type ServableOptions } from './servable.ts'
+import { assertServable, isHidden, type ServableOptions } from './servable.ts'
 import type { Tenant } from './tenant.ts'
 import { snapshotOf } from './tenant-snapshot.ts'
 
@@ -69,6 +69,13 @@ export type Decision =
 interface Found {
   readonly by: string
   readonly match: Match
+  /** Its entry in the trace. */
+  readonly step: { -readonly [Name in keyof Step]: Step[Name] }
+}
+
+/** A verified source whose tenant does not exist, or must look so. */
+interface Missing extends Found {
+  readonly hidden: Tenant | undefined
 }
 
 /**
@@ -94,8 +101,9 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
       steps.push({ by })
       continue
     }
-    steps.push({ by, key: match.key, trust: match.trust })
-    found.push({ by, match })
+    const step: Found['step'] = { by, key: match.key, trust: match.trust }
+    steps.push(step)
+    found.push({ by, match, step })
     if (options.onConflict === 'first') break
   }
 
@@ -117,45 +125,44 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
   }
 
   const tenants = new Map<string, Tenant>()
-  const unknown: Found[] = []
+  const missing: Missing[] = []
   for (const one of found.filter(({ match }) => match.trust === 'verified')) {
-    const tenant = await lookUp(one)
-    if (tenant === undefined) unknown.push(one)
+    const tenant = await lookUp(one, answer => isHidden(answer, options))
+    // One way for both, before the sources are compared: neither the answer nor its time tells that a tenant was archived.
+    if (tenant === undefined || isHidden(tenant, options)) missing.push({ ...one, hidden: tenant })
     else tenants.set(tenant.id, tenant)
   }
 
-  const missing = unknown[0]
-  if (missing !== undefined) {
-    const key = describeKey(missing.match.key)
+  const [first] = missing
+  if (first !== undefined) {
+    const key = describeKey(first.match.key)
     const isFallback = tenants.size === 0 && found.every(({ match }) => match.fallback === true)
-    if (options.onUnresolved === 'default' && isFallback) return serveDefault(`No tenant has ${key}.`)
+    const isUnknown = missing.every(({ hidden }) => hidden === undefined)
+    if (options.onUnresolved === 'default' && isFallback && isUnknown) return serveDefault(`No tenant has ${key}.`)
     const error = new TenancyError('TENANT_NOT_FOUND', { key })
-    return refuse('unknown', error, `"${missing.by}" names ${key}, and no tenant has it.`)
+    const { by, hidden } = first
+    return hidden === undefined
+      ? refuse('unknown', error, `"${by}" names ${key}, and no tenant has it.`)
+      : refuse('inactive', error, `"${by}" names ${key}, whose tenant is ${hidden.status}.`)
   }
 
-  const named = `Named by ${sources.join(' and ')}.`
-  const key = found[0] === undefined ? '' : describeKey(found[0].match.key)
-  for (const tenant of tenants.values()) {
-    const decision = serve('resolved', tenant, key, named)
-    // Before the sources are compared: an archived tenant must look like an unknown one there, too.
-    if (decision.error?.code === 'TENANT_NOT_FOUND') return decision
-  }
   // What is merely asserted can only agree. Whether it names another tenant or none is not the caller's to know.
   const confirmed: boolean[] = []
   for (const one of found.filter(({ match }) => match.trust !== 'verified')) {
-    const tenant = await lookUp(one)
+    // Of no answer a copy, as of none that hides, so that the time is the same.
+    const tenant = await lookUp(one, () => true)
     confirmed.push(tenant !== undefined && tenants.has(tenant.id))
   }
   const [tenant, other] = tenants.values()
   if (tenant === undefined || other !== undefined || confirmed.includes(false)) {
     return refuse('ambiguous', new TenancyError('TENANT_AMBIGUOUS', { sources }), 'The sources name different tenants.')
   }
-  return serve('resolved', tenant, key, named)
+  const key = found[0] === undefined ? '' : describeKey(found[0].match.key)
+  return serve('resolved', tenant, key, `Named by ${sources.join(' and ')}.`)
 
-  async function lookUp({ by, match }: Found): Promise<Tenant | undefined> {
-    const tenant = await findTenant(options.registry, match.key)
-    const step = steps.findIndex(entry => entry.by === by && entry.key === match.key)
-    if (tenant !== undefined) steps[step] = { ...(steps[step] as Step), tenant: tenant.id }
+  async function lookUp({ match, step }: Found, hidden: (answer: Tenant) => boolean): Promise<Tenant | undefined> {
+    const tenant = await findTenant(options.registry, match.key, hidden)
+    if (tenant !== undefined) step.tenant = tenant.id
     return tenant
   }
 

@@ -7,6 +7,21 @@ export interface ServableOptions {
   readonly hideSuspended?: boolean
 }
 
+/** Whether a tenant must look like one that does not exist. */
+export function isHidden({ status }: Pick<Tenant, 'status'>, { hideSuspended }: ServableOptions): boolean {
+  switch (status) {
+    case 'active':
+    case 'provisioning':
+    case 'failed':
+      return false
+    case 'suspended':
+      return hideSuspended === true
+    default:
+      // Archived, deprovisioning. A registry in plain JavaScript may hand out anything; what is not known is not served.
+      return true
+  }
+}
+
 /**
  * Refuses a tenant that may not be served. Checked on every resolution and on every entry into a context.
  *
@@ -14,20 +29,8 @@ export interface ServableOptions {
  * can tell them from unknown ones; `TENANT_NOT_READY` while it is made.
  */
 export function assertServable(tenant: Tenant, key: string, options: ServableOptions = {}): void {
-  switch (tenant.status) {
-    case 'active':
-      return
-    case 'suspended':
-      if (options.hideSuspended === true) throw new TenancyError('TENANT_NOT_FOUND', { key })
-      throw new TenancyError('TENANT_SUSPENDED', { tenant: tenant.id })
-    case 'archived':
-    case 'deprovisioning':
-      throw new TenancyError('TENANT_NOT_FOUND', { key })
-    case 'provisioning':
-    case 'failed':
-      throw new TenancyError('TENANT_NOT_READY', { tenant: tenant.id, status: tenant.status })
-    default:
-      // A registry in plain JavaScript may hand out anything; what is not known to be active is not served.
-      throw new TenancyError('TENANT_NOT_FOUND', { key })
-  }
+  const { id, status } = tenant
+  if (isHidden(tenant, options)) throw new TenancyError('TENANT_NOT_FOUND', { key })
+  if (status === 'suspended') throw new TenancyError('TENANT_SUSPENDED', { tenant: id })
+  if (status !== 'active') throw new TenancyError('TENANT_NOT_READY', { tenant: id, status })
 }

@@ -7,7 +7,15 @@ import {
   TenancyError,
   type Tenant,
 } from '@tenantry/core'
-import { type SessionStatePolicy, scopedPool, type TenantPool } from '@tenantry/pg'
+import {
+  logLostConnections,
+  poolHealth,
+  type SafeStartOptions,
+  type SessionStatePolicy,
+  safeStart,
+  scopedPool,
+  type TenantPool,
+} from '@tenantry/pg'
 import type pg from 'pg'
 import { type Catalog, readCatalog } from './catalog.ts'
 import { codeChecks } from './checks/code-checks.ts'
@@ -35,11 +43,8 @@ export interface PgRlsOptions {
   readonly schemas?: readonly string[]
   /** Tables that the runtime role can reach and that belong to no tenant on purpose, as `schema.name`. */
   readonly shared?: readonly string[]
-  /**
-   * What an unsafe configuration leads to. `refuse`: nothing is sent to the database, and the error lists what to mend.
-   * `report`: it is logged, and served all the same. Default `refuse`.
-   */
-  readonly onUnsafe?: 'refuse' | 'report'
+  /** See `safeStart`. Default `refuse`. */
+  readonly onUnsafe?: SafeStartOptions['onUnsafe']
   /** See `scopedPool`. */
   readonly namedStatements?: boolean
   /**
@@ -90,6 +95,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
   const sealed = sealOf(options, logger)
   const sealSchema = options.sealSchema ?? sealDefaults.schema
   const terms = { setting, column, shared, ...(sealed === undefined ? {} : { verifier: sealSchema }) }
+  const ready = safeStart({ isolation: 'pg-rls', look: verify, onUnsafe, logger })
   const scoped = scopedPool({
     pool,
     scope: {
@@ -102,11 +108,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
   })
 
-  // Without a listener, a connection that is lost while idle would end the process. The pool opens another one.
-  function onIdleError(error: Error): void {
-    logger.warn({ event: 'pg-rls.connection', error: error.message }, 'An idle database connection was lost.')
-  }
-  pool.on('error', onIdleError)
+  const stopLogging = logLostConnections(pool, 'pg-rls', logger)
 
   async function look(seal?: SealLook): Promise<Catalog> {
     try {
@@ -133,33 +135,9 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     ]
   }
 
-  // One look for all that wait for it, and none once it has found nothing. A failed one is forgotten: the database may be
-  // back next time, or the configuration mended.
-  let looking: Promise<void> | undefined
-  function ready(): Promise<void> {
-    looking ??= refuseUnsafe().catch((error: unknown) => {
-      looking = undefined
-      throw error
-    })
-    return looking
-  }
-
-  async function refuseUnsafe(): Promise<void> {
-    const findings = await verify()
-    for (const { severity, ...finding } of findings) {
-      if (severity === 'warning' || onUnsafe === 'report') {
-        logger.warn({ event: 'pg-rls.finding', severity, ...finding }, `${finding.object} ${finding.problem}`)
-      }
-    }
-    const errors = findings.filter(finding => finding.severity === 'error')
-    if (errors.length > 0 && onUnsafe === 'refuse') {
-      throw new TenancyError('UNSAFE_CONFIGURATION', { isolation: 'pg-rls', findings: errors })
-    }
-  }
-
   return {
     name: 'pg-rls',
-    claims: { sharedStore: true, enforced: true, pooled: true, transactions: true },
+    claims: { sharedStore: true, enforced: true, pooled: true, transactions: true, objects: false },
     handle: scoped.handle,
     ready,
     verify,
@@ -170,19 +148,10 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       const handle = scoped.handle(() => tenant)
       return eraseRows(handle, tenant, { catalog: await look(), column, shared })
     },
-    async health(tenant) {
-      const start = performance.now()
-      try {
-        await scoped.handle(() => tenant).query('select 1')
-        return { ok: true, latency: performance.now() - start }
-      } catch (error) {
-        const reason = isTenancyError(error) ? error.code : 'QUERY_FAILED'
-        return { ok: false, latency: performance.now() - start, reason }
-      }
-    },
+    health: tenant => poolHealth(scoped.handle(() => tenant)),
     async close() {
       scoped.close()
-      pool.off('error', onIdleError)
+      stopLogging()
     },
   }
 }

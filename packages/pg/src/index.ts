@@ -1,5 +1,7 @@
 export { quoteIdentifier, quoteQualified } from './identifier.ts'
 export type { TenantClient } from './lease.ts'
+export { poolHealth } from './pool-health.ts'
+export { logLostConnections, type SafeStartOptions, safeStart } from './safe-start.ts'
 export type { Scope, Seal } from './scope.ts'
 export { type ScopedPool, type ScopedPoolOptions, scopedPool } from './scoped-pool.ts'
 export type { SessionStatePolicy } from './session-state.ts'

@@ -11,6 +11,21 @@ export interface Scope {
   readonly settings: readonly string[]
   /** Their values for a tenant, in the same order, one for each. Called for every statement. */
   values(tenant: Tenant): readonly string[]
+  /**
+   * An SQL condition that must hold once the settings are set, or the statement is not run, such as whether the tenant's schema
+   * is there. Default none.
+   */
+  readonly condition?: string
+  /**
+   * What the caller gets when the server refuses the scope, so that the statement was not run: the condition does not hold
+   * (SQLSTATE 22023), or a setting cannot be set. `undefined` leaves the error as it is, which is the default.
+   */
+  refusal?(tenant: Tenant, error: pg.DatabaseError): Error | undefined
+  /**
+   * Whether the same text means something else for every tenant, as it does with a schema each. Statements with a name are then
+   * prepared for each tenant apart, which saves planning them anew whenever the tenant changes. Default `false`.
+   */
+  readonly preparePerTenant?: boolean
   /** Default none: whoever can run SQL of their own can set the settings. */
   readonly seal?: Seal
 }
@@ -52,15 +67,27 @@ export interface ScopeSql {
   utilities(values: readonly string[]): readonly string[]
 }
 
+// Settings whose value is a list of names. SET takes a text for one name, commas and all; set_config takes the list.
+const lists = new Set(['search_path'])
+
+// Fails with 22023. A condition of its own must not be planned away, and `set_config` is volatile.
+const fail = `pg_catalog.set_config('role', 'The tenant scope does not hold', true) is null`
+
 /** @throws {TenancyError} `ARGUMENT_INVALID` for a scope without settings: it would scope nothing. `IDENTIFIER_INVALID` */
-export function scopeSql(settings: readonly string[]): ScopeSql {
+export function scopeSql(settings: readonly string[], condition?: string): ScopeSql {
   if (settings.length === 0)
     throw new TenancyError('ARGUMENT_INVALID', { field: 'scope.settings', rule: 'must not be empty' })
   const quoted = settings.map(name => name.split('.').map(quoteIdentifier).join('.'))
   const calls = settings.map((name, at) => `pg_catalog.set_config(${pg.escapeLiteral(name)}, $${at + 1}, true) is null`)
+  if (condition !== undefined) calls.push(`case when ${condition} then false else ${fail} end`)
   return {
     // Every setting must be set, so no call may be skipped: `or` stops at the first one that is true, and none ever is.
     prefix: `select where ${calls.join(' or ')}`,
-    utilities: values => quoted.map((name, at) => `set local ${name} = ${pg.escapeLiteral(values[at] ?? '')}`),
+    utilities: values =>
+      quoted.map((name, at) => {
+        const value = values[at] ?? ''
+        const parts = lists.has(settings[at] ?? '') ? value.split(',') : [value]
+        return `set local ${name} = ${parts.map(part => pg.escapeLiteral(part.trim())).join(', ')}`
+      }),
   }
 }

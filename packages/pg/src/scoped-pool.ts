@@ -61,7 +61,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
   watchOf(pool)
   const { seal } = scope
   const places = exclusivePlaces(pool, sessionState, seal)
-  const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting])
+  const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting], scope.condition)
   let state: 'new' | 'ready' | 'closed' = options.ready === undefined ? 'ready' : 'new'
 
   /** Undefined, and so without any delay, once all is well. */
@@ -85,7 +85,9 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       const rule = 'must give one value for each setting, a text that is not empty and holds no NUL'
       throw new TenancyError('ARGUMENT_INVALID', { field: 'scope.values', rule })
     }
-    return { tenant, sql, values, seal, named: namedStatements, sessionState }
+    const prepares = scope.preparePerTenant === true ? `${values.join()} ` : ''
+    const { refusal } = scope
+    return { tenant, sql, values, seal, prepares, refusal, named: namedStatements, sessionState }
   }
 
   return {

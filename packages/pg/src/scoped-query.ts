@@ -77,7 +77,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     if (this.#place === 'alone' && session.status !== 'I')
       session.tainted ??= 'it was in a transaction of somebody else'
     if (session.tainted !== undefined) return new TenancyError('CONNECTION_LOST', { reason: session.tainted })
-    const caller = this.#prepared(name === undefined ? undefined : `query ${name}`, text)
+    const caller = this.#prepared(name === undefined ? undefined : `query ${this.#scope.prepares}${name}`, text)
     if (caller.text !== text) {
       return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
     }
@@ -252,8 +252,14 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   override handleError(error: Error, wire: WireConnection): void {
-    if (isServerError(error) && this.#session.inFlight.includes(this)) this.#error ??= error
+    if (isServerError(error) && this.#session.inFlight.includes(this)) this.#error ??= this.#told(error)
     else super.handleError(error, wire)
+  }
+
+  /** What the caller is told: where the server has refused the scope, the scope knows why. */
+  #told(error: pg.DatabaseError): Error {
+    const ofScope = this.#ahead > 0 || (this.#callerDone && this.#statement.kind === 'begin')
+    return (ofScope ? this.#scope.refusal?.(this.#scope.tenant, error) : undefined) ?? error
   }
 
   override handleCopyInResponse(wire: WireConnection): void {

@@ -17,7 +17,10 @@ export interface PreparedStatement {
   columns: readonly pg.FieldDef[] | undefined
 }
 
-/** The prepared statements of one connection. */
+/** How many statements a connection keeps prepared; the server holds a plan of each, of some ten kilobytes. */
+const most = 500
+
+/** The prepared statements of one connection, of which the one that was not used for the longest time makes room. */
 export interface StatementNames {
   /** The statement of this key, or a new one that is still to be parsed. A known one may have another text. */
   take(key: string, text: string): PreparedStatement
@@ -43,7 +46,17 @@ export function createStatementNames(): StatementNames {
   return {
     take(key, text) {
       const known = byKey.get(key)
-      if (known !== undefined) return known
+      if (known !== undefined) {
+        // Last in line again.
+        byKey.delete(key)
+        byKey.set(key, known)
+        return known
+      }
+      const [oldest] = byKey.size < most ? [] : byKey
+      if (oldest !== undefined) {
+        byKey.delete(oldest[0])
+        dead.push(oldest[1].wire)
+      }
       count += 1
       const statement = { ...unnamed(text), wire: `tenantry_${copy}_${count}` }
       byKey.set(key, statement)

@@ -1,6 +1,6 @@
 import type { Tenant } from '@tenantry/core'
 import type pg from 'pg'
-import type { ScopeSql, Seal } from './scope.ts'
+import type { Scope, ScopeSql, Seal } from './scope.ts'
 import type { SessionStatePolicy } from './session-state.ts'
 import type { SessionUse } from './session-trace.ts'
 import type { StatementKind } from './statement-kind.ts'
@@ -26,6 +26,10 @@ export interface TenantScope {
   /** The values of the settings, without the proof. */
   readonly values: readonly string[]
   readonly seal: Seal | undefined
+  /** Stands in front of the names of prepared statements; '' where tenants share them. */
+  readonly prepares: string
+  /** As in {@link Scope}. */
+  readonly refusal: Scope['refusal'] | undefined
   /** Whether statements may be prepared under a name; a pooler may not know those. */
   readonly named: boolean
   readonly sessionState: SessionStatePolicy

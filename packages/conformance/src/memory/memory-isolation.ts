@@ -26,7 +26,7 @@ export interface MemoryIsolationOptions {
   readonly parts?: Partial<MemoryParts>
 }
 
-const claims: Claims = { sharedStore: true, enforced: true, pooled: true, transactions: true }
+const claims: Claims = { sharedStore: true, enforced: true, pooled: true, transactions: true, objects: false }
 
 const endings = {
   GAVE_UP: 'timeout',

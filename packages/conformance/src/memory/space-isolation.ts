@@ -1,5 +1,5 @@
 import { type Isolation, TenancyError, type Tenant } from '@tenantry/core'
-import type { Objects, SubjectClaims } from '../objects.ts'
+import type { Objects } from '../objects.ts'
 import type { Note, Row } from '../subject.ts'
 
 /** What stands under one name: who made it, and its notes once that step is done. */
@@ -37,7 +37,7 @@ export type SpaceHandle = () => Map<string, Note>
 
 /** The isolation, and the views of it that a subject needs. */
 export interface Spaces {
-  readonly isolation: Isolation<SpaceHandle> & { readonly claims: SubjectClaims }
+  readonly isolation: Isolation<SpaceHandle>
   readonly objects: Objects
   statements(): number
   everything(): readonly Row[]

@@ -1,0 +1,60 @@
+import { type Finding, type Logger, TenancyError } from '@tenantry/core'
+import type pg from 'pg'
+
+/** Options of {@link safeStart}. */
+export interface SafeStartOptions {
+  /** The name of the isolation, for errors and logs. */
+  readonly isolation: string
+  /** What is unsafe. */
+  readonly look: () => Promise<readonly Finding[]>
+  /**
+   * What an unsafe configuration leads to. `refuse`: nothing is sent to the database, and the error lists what to mend.
+   * `report`: it is logged, and served all the same.
+   */
+  readonly onUnsafe: 'refuse' | 'report'
+  readonly logger: Logger
+}
+
+/**
+ * The `ready` of an isolation: resolves when nothing unsafe was found. One look for all that wait for it, and none once all is
+ * well. A failed one is forgotten: the database may be back next time, or the configuration mended.
+ *
+ * @throws {TenancyError} `UNSAFE_CONFIGURATION`, and whatever the look throws.
+ */
+export function safeStart({ isolation, look, onUnsafe, logger }: SafeStartOptions): () => Promise<void> {
+  let looking: Promise<void> | undefined
+
+  async function refuseUnsafe(): Promise<void> {
+    const findings = await look()
+    for (const { severity, ...finding } of findings) {
+      if (severity === 'warning' || onUnsafe === 'report') {
+        logger.warn({ event: `${isolation}.finding`, severity, ...finding }, `${finding.object} ${finding.problem}`)
+      }
+    }
+    const errors = findings.filter(finding => finding.severity === 'error')
+    if (errors.length > 0 && onUnsafe === 'refuse') {
+      throw new TenancyError('UNSAFE_CONFIGURATION', { isolation, findings: errors })
+    }
+  }
+
+  return () => {
+    looking ??= refuseUnsafe().catch((error: unknown) => {
+      looking = undefined
+      throw error
+    })
+    return looking
+  }
+}
+
+/**
+ * Logs the loss of idle connections, which would end the process if nobody listened. The pool opens others.
+ *
+ * @returns stops listening.
+ */
+export function logLostConnections(pool: pg.Pool, isolation: string, logger: Logger): () => void {
+  function onIdleError(error: Error): void {
+    logger.warn({ event: `${isolation}.connection`, error: error.message }, 'An idle database connection was lost.')
+  }
+  pool.on('error', onIdleError)
+  return () => void pool.off('error', onIdleError)
+}
