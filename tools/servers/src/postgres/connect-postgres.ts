@@ -11,10 +11,14 @@ export interface FreshDatabase {
   readonly ownerUrl: string
   /** Owns nothing: for the application. */
   readonly runtimeUrl: string
+  /** May make schemas and roles: for provisioning. What it makes in the server itself must begin with the database's name. */
+  readonly provisionerUrl: string
   /** Role name, for `grant … to`. Fit for SQL without quotes. */
   readonly ownerRole: string
   /** Role name, for `grant … to`. Fit for SQL without quotes. */
   readonly runtimeRole: string
+  /** Role name. Fit for SQL without quotes. */
+  readonly provisionerRole: string
   /** Drops it, ending whatever is still connected. */
   drop(): Promise<void>
 }
@@ -28,7 +32,7 @@ export interface PostgresConnection {
 
 /** Uses a server that another process started. Opens nothing by itself; nothing to close. */
 export const connectPostgres = (descriptor: PostgresDescriptor): PostgresConnection => {
-  const { adminUrl, owner, runtime, template, prefix, major } = descriptor
+  const { adminUrl, owner, runtime, provisioner, template, prefix, major } = descriptor
   // In memory both strategies take 10 ms, but wal_log grows past 40 as the log does. The clause came with 15.
   const strategy = major >= 15 ? 'strategy file_copy' : ''
   return {
@@ -40,14 +44,17 @@ export const connectPostgres = (descriptor: PostgresDescriptor): PostgresConnect
         `create database ${name} owner ${owner.name} template ${template} ${strategy}`,
         `revoke all on database ${name} from public`,
         `grant connect on database ${name} to ${runtime.name}`,
+        `grant connect, create on database ${name} to ${provisioner.name}`,
       ])
       return {
         name,
         adminUrl: urlFor(adminUrl, name),
         ownerUrl: urlFor(adminUrl, name, owner),
         runtimeUrl: urlFor(adminUrl, name, runtime),
+        provisionerUrl: urlFor(adminUrl, name, provisioner),
         ownerRole: owner.name,
         runtimeRole: runtime.name,
+        provisionerRole: provisioner.name,
         drop: () => execute(adminUrl, [`drop database if exists ${name} with (force)`]),
       }
     },

@@ -16,6 +16,7 @@ export interface PostgresDescriptor {
   readonly owner: PostgresRole
   /** Serves requests; owns nothing, may connect and use `public`, sees what a test grants it. */
   readonly runtime: PostgresRole
+  readonly provisioner: PostgresRole
   /** Database that fresh ones are copies of; nobody can connect to it. */
   readonly template: string
   /** Names of fresh databases start with it; unique to one run. */

@@ -4,11 +4,11 @@ import { scramVerifier } from './scram-verifier.ts'
 import { execute, urlFor, withClient } from './sql.ts'
 
 const role = (name: string): PostgresRole => ({ name, password: randomBytes(24).toString('hex') })
-const create = ({ name, password }: PostgresRole) =>
-  `create role ${name} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
+const create = ({ name, password }: PostgresRole, attributes = 'nocreaterole') =>
+  `create role ${name} login nosuperuser nocreatedb noreplication nobypassrls ${attributes}
    password '${scramVerifier(password)}'`
 
-/** Makes the two roles of a deployment and the template of fresh databases, under names that no other run uses. */
+/** Makes the roles of a deployment and the template of fresh databases, under names that no other run uses. */
 export const setUpPostgres = async (
   adminUrl: string,
   source: PostgresDescriptor['source'],
@@ -18,6 +18,7 @@ export const setUpPostgres = async (
   const suffix = source === 'url' ? `_${run}` : ''
   const owner = role(`tenantry_owner${suffix}`)
   const runtime = role(`tenantry_runtime${suffix}`)
+  const provisioner = role(`tenantry_provisioner${suffix}`)
   const template = `tenantry_${run}_template`
   const version = await withClient(adminUrl, async client => {
     const { rows } = await client.query<{ server_version: string }>('show server_version')
@@ -26,7 +27,9 @@ export const setUpPostgres = async (
 
   await execute(adminUrl, [
     create(owner),
-    create(runtime),
+    // So that it has what is granted to another role only while it is that role.
+    create(runtime, 'nocreaterole noinherit'),
+    create(provisioner, 'createrole'),
     `create database ${template} owner ${owner.name} template template0 encoding 'UTF8' locale 'C'`,
   ])
   await execute(urlFor(adminUrl, template), [
@@ -45,13 +48,14 @@ export const setUpPostgres = async (
     adminUrl,
     owner,
     runtime,
+    provisioner,
     template,
     prefix: `tenantry_${run}_`,
   }
 }
 
 /** Removes what {@link setUpPostgres} and fresh databases left on a server that keeps running. */
-export const clearPostgres = ({ adminUrl, prefix, template, owner, runtime }: PostgresDescriptor): Promise<void> =>
+export const clearPostgres = ({ adminUrl, prefix, template, ...roles }: PostgresDescriptor): Promise<void> =>
   withClient(adminUrl, async client => {
     await client.query(`alter database ${template} with is_template false`)
     const { rows } = await client.query<{ datname: string }>(
@@ -59,5 +63,10 @@ export const clearPostgres = ({ adminUrl, prefix, template, owner, runtime }: Po
       [prefix],
     )
     for (const { datname } of rows) await client.query(`drop database if exists "${datname}" with (force)`)
-    for (const { name } of [owner, runtime]) await client.query(`drop role ${name}`)
+    const made = await client.query<{ rolname: string }>(
+      'select rolname from pg_roles where starts_with(rolname, $1)',
+      [prefix],
+    )
+    for (const { rolname } of made.rows) await client.query(`drop role "${rolname}"`)
+    for (const { name } of [roles.owner, roles.runtime, roles.provisioner]) await client.query(`drop role ${name}`)
   })

@@ -1,0 +1,1 @@
+export { type PgSubjectParts, pgSubject } from './pg-subject.ts'
