@@ -140,9 +140,9 @@ export const errors = {
   ERASURE_INCOMPLETE: {
     status: 500,
     title: 'The tenant could not be erased.',
-    next: 'Grant DELETE on the named objects, or leave them out, and erase again. Nothing was erased.',
+    next: 'Grant what is missing on the named objects, or remove what depends on the tenant, and erase again. Nothing was erased.',
     message: (d: { tenant: string; objects: readonly string[] }) =>
-      `Nothing of tenant "${d.tenant}" was erased, because these may not be deleted from: ${d.objects.join(', ')}.`,
+      `Nothing of tenant "${d.tenant}" was erased, because of ${d.objects.join(', ')}.`,
   },
   TENANT_STORE_MISSING: {
     status: 503,

@@ -124,12 +124,13 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
     )
   }
 
+  const hides = (answer: Tenant) => isHidden(answer, options)
   const tenants = new Map<string, Tenant>()
   const missing: Missing[] = []
   for (const one of found.filter(({ match }) => match.trust === 'verified')) {
-    const tenant = await lookUp(one, answer => isHidden(answer, options))
+    const tenant = await lookUp(one, hides)
     // One way for both, before the sources are compared: neither the answer nor its time tells that a tenant was archived.
-    if (tenant === undefined || isHidden(tenant, options)) missing.push({ ...one, hidden: tenant })
+    if (tenant === undefined || hides(tenant)) missing.push({ ...one, hidden: tenant })
     else tenants.set(tenant.id, tenant)
   }
 

@@ -36,6 +36,11 @@ export const tenantIdSchema = z
   // An API key is `{tenant id}_sk_…`; an id with `_sk_` in it would make that ambiguous.
   .refine(id => !id.includes('_sk_'), rules.id)
 
+/** Whether this is a tenant's id, for adapters, whose callers need not have been through a registry. */
+export function isTenantId(id: unknown): id is string {
+  return tenantIdSchema.safeParse(id).success
+}
+
 /** The slug rule. A punycode label is refused: two names that look alike must not be two tenants. */
 export const slugSchema = z
   .string(rules.slug)

@@ -2,7 +2,7 @@
 // 'MEMBER')`. Policies hold by inheritance only: 'USAGE' (CREATE POLICY, parameter role_name).
 
 /** Roles that the current one can become, itself included. */
-const self = "select oid from pg_roles where pg_has_role(current_user, oid, 'MEMBER')"
+export const self = "select oid from pg_roles where pg_has_role(current_user, oid, 'MEMBER')"
 
 /** The roles, granted to the current one directly, that lead to another. */
 export function through(role: string): string {

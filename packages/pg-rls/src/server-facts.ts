@@ -1,4 +1,5 @@
-import { grantees, notOwner, through } from './catalog-sql.ts'
+import { grantees, notOwner, self, through } from './catalog-sql.ts'
+import { reachesFiles, reachesLargeObjects } from './large-objects.ts'
 
 /** What the server and the database allow the role beside its privileges on tables. */
 export interface ServerFacts {
@@ -6,7 +7,14 @@ export interface ServerFacts {
   readonly version: number
   /** Our setting as a fresh transaction finds it. */
   readonly standing: string
+  /** Whether `lo_compat_privileges` is on. */
   readonly largeObjectsOpen: boolean
+  /** Whether there is a large object that belongs to the role or was granted to it. */
+  readonly holdsLargeObjects: boolean
+  /** Functions by which the role may make or reach large objects, and through whom. */
+  readonly largeObjects: readonly GrantedFacts[]
+  /** Functions by which the role may read or write files of the server, and through whom. */
+  readonly files: readonly GrantedFacts[]
   /** Settings that every session of the role starts with. */
   readonly stored: readonly StoredSetting[]
   /** Predefined roles that the role can become. */
@@ -14,15 +22,23 @@ export interface ServerFacts {
   /** LEAKPROOF functions of somebody else than the server and its extensions. */
   readonly leakproof: readonly string[]
   /** Languages in which the role may run anonymous code (`DO`), and through whom. */
-  readonly languages: readonly { readonly name: string; readonly from: readonly string[] }[]
+  readonly languages: readonly GrantedFacts[]
   /** Catalogues with what row security hides, and through whom the role may read them. */
-  readonly catalogs: readonly { readonly name: string; readonly from: readonly string[] }[]
+  readonly catalogs: readonly GrantedFacts[]
   /** Through whom the role may create schemas. */
   readonly createsSchemas: readonly string[]
   /** SECURITY DEFINER triggers on tables with a tenant column. */
   readonly triggers: readonly TriggerFacts[]
   /** Rewrite rules on tables with a tenant column. */
   readonly rules: readonly { readonly schema: string; readonly table: string; readonly name: string }[]
+}
+
+/** A thing of the server that the role may use. */
+export interface GrantedFacts {
+  /** Of a function: as SQL, with its arguments. */
+  readonly name: string
+  /** Grantees, quoted. */
+  readonly from: readonly string[]
 }
 
 /** A setting that `ALTER ROLE … SET` or `ALTER DATABASE … SET` has stored. */
@@ -60,11 +76,26 @@ function list(columns: string, from: string, order: string): string {
   return `coalesce((select json_agg(json_build_object(${columns}) order by ${order}) from ${from}), '[]')`
 }
 
+function callable(where: string): string {
+  const holders = grantees("coalesce(f.proacl, acldefault('f', f.proowner))", 'x.grantee <> f.proowner')
+  return list(
+    `'name', x.name, 'from', x.holders`,
+    `(select 'pg_catalog.' || f.oid::regprocedure::text as name, ${holders} as holders from pg_proc f where ${where}) x
+      where cardinality(x.holders) > 0`,
+    'x.name',
+  )
+}
+
 /** $1: schemas, $2: the tenant column, $3: the setting. */
 export const serverSql = `
 select current_setting('server_version_num')::int as version,
   coalesce(current_setting($3, true), '') as standing,
   current_setting('lo_compat_privileges')::boolean as "largeObjectsOpen",
+  exists (select from pg_largeobject_metadata m
+           where m.lomowner in (${self}) or exists (select from aclexplode(m.lomacl) x
+                  where x.grantee = 0 or x.grantee in (${self}))) as "holdsLargeObjects",
+  ${callable(reachesLargeObjects('f'))} as "largeObjects",
+  ${callable(reachesFiles('f'))} as files,
   -- A session gets the settings of the role that logged in.
   ${list(
     `'name', split_part(kv, '=', 1), 'value', substr(kv, strpos(kv, '=') + 1),

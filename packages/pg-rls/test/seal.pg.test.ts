@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { inspect } from 'node:util'
 import { createTenancy, memoryRegistry, secret, TenancyError } from '@tenantry/core'
 import { quoteIdentifier, type TenantClient, type TenantPool } from '@tenantry/pg'
+import { startFaultProxy } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { Kysely, PostgresDialect } from 'kysely'
 import type pg from 'pg'
@@ -299,6 +300,25 @@ describePostgres(
       it('a key source that fails at the start refuses the start with its error', async () => {
         const sealKeys = () => Promise.reject(new Error('The vault is closed.'))
         await expect(isolation({ sealKeys }).ready()).rejects.toThrow('The vault is closed.')
+      })
+
+      it('a catalogue that takes longer to read than a stamp holds is not taken for a wrong key', async () => {
+        const proxy = await startFaultProxy({ target: bench.database.runtimeUrl })
+        const slow = openPool({ runtimeUrl: proxy.url(bench.database.runtimeUrl) }, { max: 1 })
+        try {
+          const rule = proxy.rule({
+            on: 'frontend',
+            message: 'any',
+            match: bytes => bytes.includes('lo_compat_privileges'),
+            nth: 1,
+            fault: { delay: 2500 },
+          })
+          expect(await isolation({}, slow).verify()).toEqual([])
+          expect(rule.struck).toBe(1)
+        } finally {
+          await slow.end()
+          await proxy.close()
+        }
       })
 
       it('neither isolation, statement nor token shows the key', async () => {

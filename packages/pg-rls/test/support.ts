@@ -5,7 +5,10 @@ import { expect } from 'vitest'
 import { defaultSetting } from '../src/setting.ts'
 
 /** Runs statements one after another, each in a transaction of its own, on one connection. */
-export async function execute(url: string, ...statements: readonly string[]): Promise<pg.QueryResult> {
+export async function execute(
+  url: string,
+  ...statements: readonly (string | pg.QueryConfig)[]
+): Promise<pg.QueryResult> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {

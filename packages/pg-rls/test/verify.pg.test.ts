@@ -469,6 +469,32 @@ const serverTraps: readonly Trap[] = [
     finds: ['warning R25 database DATABASE'],
   },
   {
+    trap: 'R25 a large object of the role',
+    admin: b => [
+      `do $$ begin execute format('alter large object %s owner to %s', lo_create(0), ${pg.escapeLiteral(b.role)}); end $$`,
+    ],
+    finds: ['warning R25 database DATABASE'],
+    problem: /no policy holds/,
+  },
+  {
+    trap: 'R25 a large object of another role, granted to PUBLIC',
+    admin: () => [`do $$ begin execute format('grant select on large object %s to public', lo_create(0)); end $$`],
+    finds: ['warning R25 database DATABASE'],
+  },
+  {
+    trap: 'R2 R25 large objects to and from files of the server',
+    admin: async b => {
+      const helper = await b.makeRole()
+      return [
+        `grant execute on function lo_export(oid, text) to ${helper}, public`,
+        `grant execute on function lo_import(text, oid) to ${b.role}`,
+        `alter role ${b.role} noinherit`,
+        `grant ${helper} to ${b.role}`,
+      ]
+    },
+    finds: ['error R2 function pg_catalog.lo_export(oid,text)', 'error R2 function pg_catalog.lo_import(text,oid)'],
+  },
+  {
     trap: 'R29 pg_monitor',
     admin: b => [`grant pg_monitor to ${b.role}`],
     finds: ['warning R29 role ROLE'],
@@ -669,6 +695,23 @@ const sealTraps = (mode: SealMode): readonly Trap[] => [
     finds: ['error R6 role ROLE'],
   },
   {
+    trap: 'R25 large objects for everybody, as on a new server',
+    admin: () => [
+      `do $$ begin execute (select 'grant execute on function ' || string_agg(oid::regprocedure::text, ', ') || ' to public'
+         from pg_proc where proname ~ '^(lo_|loread|lowrite)' and proname !~ 'import|export'); end $$`,
+    ],
+    finds: ['warning R25 database DATABASE'],
+    problem: /no policy holds/,
+  },
+  {
+    trap: 'R25 one of the functions, for a role that it can become',
+    admin: async b => {
+      const helper = await b.makeRole()
+      return [`grant execute on function lo_get(oid) to ${helper}`, `grant ${helper} to ${b.role}`]
+    },
+    finds: ['warning R25 database DATABASE'],
+  },
+  {
     trap: 'R27 DO blocks',
     admin: () => ['grant usage on language plpgsql to public'],
     finds: ['warning R27 language plpgsql'],
@@ -820,6 +863,7 @@ describePostgres('verify', server => {
         'create view own as select * from notes',
         `alter view own owner to ${role}`,
         'create temporary table notes_too (id int)',
+        'select lo_create(0)',
       )
       expect(await verify({ schemas: ['public', 'closed'] })).toEqual([])
     })

@@ -65,6 +65,19 @@ export function serverChecks({ server, role }: Catalog, { setting, sealed }: Ser
     const problem = 'has lo_compat_privileges on, so that everybody reads all large objects.'
     add('R25', 'warning', `database ${role.database}`, problem, fix)
   }
+  // Without a seal, SQL of the attacker's own reads every tenant in any case; a number that a caller chooses does so with one
+  // as without, once there is something to read.
+  if (server.largeObjects.length > 0 && (sealed || server.holdsLargeObjects)) {
+    const holders = [...new Set(server.largeObjects.flatMap(({ from }) => from))].sort()
+    const names = server.largeObjects.map(({ name }) => name)
+    const problem = `lets ${role.name} make and open large objects: those of all tenants belong to this one role, and no policy holds for them.`
+    const fix = `revoke execute on function ${names.join(', ')} from ${holders.join(', ')} -- bytes of a tenant belong in a bytea column`
+    add('R25', 'warning', `database ${role.database}`, problem, fix)
+  }
+  for (const { name, from } of server.files) {
+    const problem = `lets ${role.name} read or write files of the server, the data of all tenants among them.`
+    add('R2', 'error', `function ${name}`, problem, `revoke execute on function ${name} from ${from.join(', ')}`)
+  }
   if (server.createsSchemas.length > 0) {
     const problem = `lets ${role.name} create schemas, and in them objects that others may call by accident.`
     const fix = `revoke create on database ${database} from ${server.createsSchemas.join(', ')}`

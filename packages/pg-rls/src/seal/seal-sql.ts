@@ -1,6 +1,7 @@
 import { TenancyError } from '@tenantry/core'
 import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
 import pg from 'pg'
+import { reachesLargeObjects } from '../large-objects.ts'
 import { checkSetting, defaultSetting } from '../setting.ts'
 import { kinds, tokenLength } from './token.ts'
 
@@ -73,6 +74,11 @@ export function installSeal(options: SealInstallOptions): readonly string[] {
       "pg_language where lanname = 'plpgsql' and pg_has_role(lanowner, 'USAGE')",
       `revoke usage on language plpgsql from public, ${runtime}; grant usage on language plpgsql to ${tableOwner};`,
     ),
+    // They belong to the role that makes them, which is all tenants' one role.
+    whereOwned(
+      `${largeObjects} and pg_has_role(f.proowner, 'USAGE')`,
+      `execute (select pg_catalog.format('revoke execute on function %s from public, %I', pg_catalog.string_agg(f.oid::pg_catalog.regprocedure::pg_catalog.text, ', '), ${pg.escapeLiteral(options.runtimeRole)}::pg_catalog.text) from pg_catalog.${largeObjects});`,
+    ),
     whereOwned(
       "pg_database where datname = current_database() and pg_has_role(datdba, 'USAGE')",
       `execute pg_catalog.format('revoke temporary, create on database %I from public, %I', pg_catalog.current_database(), ${pg.escapeLiteral(options.runtimeRole)}::pg_catalog.text);`,
@@ -80,6 +86,8 @@ export function installSeal(options: SealInstallOptions): readonly string[] {
     leaveOwner(ownerRole),
   ]
 }
+
+const largeObjects = `pg_proc f where ${reachesLargeObjects('f')}`
 
 /** A block of PL/pgSQL; as a literal, so that no name in it can end it. */
 function anonymous(body: string): string {

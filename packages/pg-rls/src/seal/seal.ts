@@ -36,7 +36,8 @@ const keyLasts = 60_000
 function question(time: string): string {
   return `select pg_catalog.encode(pg_catalog.int4send(pg_catalog.pg_backend_pid()) operator(pg_catalog.||) pg_catalog.timestamptz_send(pg_catalog.${time}()), 'hex')`
 }
-const questions = { challenge: question('transaction_timestamp'), stamp: question('clock_timestamp') } as const
+/** What a server connection is asked to say of itself: its pid, and the time of its transaction or of its clock. */
+export const questions = { challenge: question('transaction_timestamp'), stamp: question('clock_timestamp') } as const
 
 const noPid = Buffer.alloc(4)
 
