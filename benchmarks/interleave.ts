@@ -1,5 +1,7 @@
 /** How a comparison is run. */
 export interface InterleaveOptions {
+  /** What the progress on a terminal calls it. */
+  readonly title: string
   readonly rounds: number
   /** Operations of each subject in each round. */
   readonly operations: number
@@ -15,14 +17,13 @@ export interface InterleaveOptions {
  */
 export async function interleave<Name extends string>(
   subjects: Readonly<Record<Name, (argument: number) => Promise<unknown>>>,
-  { rounds, operations, concurrency, argument }: InterleaveOptions,
+  { title, rounds, operations, concurrency, argument }: InterleaveOptions,
 ): Promise<Record<Name, number[]>> {
   const names = Object.keys(subjects) as Name[]
   const times = Object.fromEntries(names.map(name => [name, [] as number[]])) as Record<Name, number[]>
   const warmUp = 2
   for (let round = 0; round < rounds + warmUp; round++) {
-    if (process.stderr.isTTY)
-      process.stderr.write(`\r  concurrency ${concurrency}: round ${round + 1} of ${rounds + warmUp} `)
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K  ${title}: round ${round + 1} of ${rounds + warmUp} `)
     for (let turn = 0; turn < names.length; turn++) {
       const name = names[(round + turn) % names.length] as Name
       const time = await timed(subjects[name], operations, concurrency, argument)
@@ -46,10 +47,4 @@ async function timed(
   const start = process.hrtime.bigint()
   await Promise.all(Array.from({ length: concurrency }, worker))
   return Number(process.hrtime.bigint() - start) / operations / 1000
-}
-
-/** The middle of some numbers. */
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? Number.NaN
 }
