@@ -1,13 +1,16 @@
 // One line each: what is broken, where, and which test file must notice. `find` stands exactly once in the file.
 const core = (file, test) => ({ file: `packages/core/src/${file}.ts`, project: 'unit', test: `packages/core/test/${test}.test.ts` })
-const pool = (file, test) => ({ file: `packages/pg/src/${file}.ts`, project: 'postgres', test: `packages/pg/test/${test}.pg.test.ts` })
+const pool = (file, test, room = 'pg') => ({ file: `packages/pg/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const rls = (file, test) => ({ file: `packages/pg-rls/src/${file}.ts`, project: 'postgres', test: `packages/pg-rls/test/${test}.pg.test.ts` })
+const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, project: 'postgres', test: `packages/pg-schema/test/${test}.pg.test.ts` })
 const door = (file, test) => ({ file: `packages/${file}.ts`, project: 'unit', test: `packages/${test}.test.ts` })
 
 export const mutants = [
-  { name: 'a suspended tenant is served', ...core('servable', 'resolution'), find: "case 'suspended':", replace: "case 'suspended':\n      return\n    case 'none' as never:" },
-  { name: 'an archived tenant is served', ...core('servable', 'resolution'), find: "case 'archived':", replace: "case 'archived':\n      return\n    case 'none' as never:" },
-  { name: 'a status that nobody knows is served', ...core('servable', 'odd-registries'), find: 'default:', replace: "default:\n      return" },
+  { name: 'a suspended tenant is served', ...core('servable', 'resolution'), find: "if (status === 'suspended') throw", replace: "if (status === 'suspended') return\n  if (status === ('none' as never)) throw" },
+  { name: 'an archived tenant is served', ...core('servable', 'status-check'), find: 'if (isHidden(tenant, options)) throw', replace: "if (isHidden(tenant, options)) return\n  if (status === ('none' as never)) throw" },
+  { name: 'an archived tenant is compared with what others name', ...core('resolution', 'resolution'), find: ' || hides(tenant)) missing', replace: ') missing' },
+  { name: 'an archived tenant is copied, which takes time', ...core('registry', 'hidden-tenants'), find: 'hidden(answer) ? answer : snapshotOf(answer)', replace: 'snapshotOf(answer)' },
+  { name: 'a status that nobody knows is told', ...core('servable', 'odd-registries'), find: 'return true', replace: "return status === 'archived' || status === 'deprovisioning'" },
   { name: 'run does not check the status', ...core('tenancy', 'status-check'), find: 'assertServable(snapshot, `id ${snapshot.id}`, chain)', replace: '' },
   { name: 'current() invents no error', ...core('tenancy', 'context'), find: "throw new TenancyError('TENANT_CONTEXT_MISSING', { scope: scope === undefined ? 'none' : 'system' })", replace: 'return undefined as never' },
   { name: 'another tenant may be entered inside', ...core('context', 'context'), find: "outer?.kind === 'tenant' && scope.kind", replace: "outer?.kind === ('none' as never) && scope.kind" },
@@ -19,7 +22,7 @@ export const mutants = [
   { name: 'what is asserted need not agree', ...core('resolution', 'resolution'), find: ' || confirmed.includes(false)', replace: '' },
   { name: 'an assertion alone is believed', ...core('resolution', 'resolution'), find: "if (found.every(({ match }) => match.trust !== 'verified')) {", replace: 'if (found.length === 0) {' },
   { name: 'an unknown path falls back to the default tenant', ...core('resolution', 'resolution'), find: 'found.every(({ match }) => match.fallback === true)', replace: 'true' },
-  { name: 'a registry is believed whatever it answers', ...core('registry', 'odd-registries'), find: 'if (named.toLowerCase() !== key.value.toLowerCase()', replace: 'if (named === undefined' },
+  { name: 'a registry is believed whatever it answers', ...core('registry', 'odd-registries'), find: 'if (named !== key.value && (', replace: 'if (named === undefined && (' },
   { name: 'any header is believed', ...core('resolvers/header', 'header'), find: "trusts(request) ? 'verified' : 'asserted'", replace: "'verified'" },
   { name: 'a gateway needs no secret', ...core('resolvers/header', 'header'), find: 'given !== undefined && timingSafeEqual(sha256(given), digest)', replace: 'given !== undefined' },
   { name: 'a header may stand twice', ...core('request-view', 'header'), find: 'if (values.length > 1) throw', replace: 'if (values.length > 99) throw' },
@@ -50,11 +53,29 @@ export const mutants = [
   { name: 'the tenant column may be null', ...rls('protect-table', 'protect-table'), find: "    `alter table ${target} alter column ${column} set not null`,\n", replace: '' },
   { name: 'the tenant column may be empty', ...rls('protect-table', 'protect-table'), find: "add check (${column} <> '')", replace: 'add check (${column} is not null)' },
   { name: 'an empty setting is a tenant', ...rls('protect-table', 'protect-table'), find: "nullif(current_setting('${checkSetting(setting)}', true), '')", replace: "current_setting('${checkSetting(setting)}', true)" },
-  { name: 'an unsafe database is served', ...rls('pg-rls', 'isolation'), find: "if (errors.length > 0 && onUnsafe === 'refuse') {", replace: "if (errors.length > 999 && onUnsafe === 'refuse') {" },
-  { name: 'a failed look at the database is kept', ...rls('pg-rls', 'isolation'), find: "      looking = undefined\n", replace: '' },
+  { name: 'an unsafe database is served', ...pool('safe-start', 'isolation', 'pg-rls'), find: "if (errors.length > 0 && onUnsafe === 'refuse') {", replace: "if (errors.length > 999 && onUnsafe === 'refuse') {" },
+  { name: 'a failed look at the database is kept', ...pool('safe-start', 'isolation', 'pg-rls'), find: "      looking = undefined\n", replace: '' },
   { name: 'erasing does not ask whose rows', ...rls('erase', 'isolation'), find: ' where ${quoteIdentifier(column)} = $1`', replace: ' where $1 = $1::text`' },
   { name: 'the code of a token does not cover the tenant', ...rls('seal/seal-sql', 'forgery'), find: " operator(pg_catalog.||) pg_catalog.convert_to(tenant, 'UTF8')", replace: '' },
   { name: 'a token holds in any transaction', ...rls('seal/seal-sql', 'forgery'), find: "     and ${fresh}\n", replace: '' },
   { name: 'the code of a token is not compared', ...rls('seal/seal-sql', 'forgery'), find: "operator(pg_catalog.=) pg_catalog.sha256(k.opad operator(pg_catalog.||) pg_catalog.substr(t, ${head + 1}, 32));", replace: 'is not null;' },
   { name: 'a seal that does not hold looks like no rows', ...rls('seal/seal-sql', 'seal'), find: "    raise exception 'the seal of the tenant context does not hold' using errcode = 'insufficient_privilege';\n", replace: '    return null;\n' },
+  { name: 'the seal leaves large objects to everybody', ...rls('seal/seal-sql', 'large-objects'), find: "`${largeObjects} and pg_has_role(f.proowner, 'USAGE')`", replace: '`${largeObjects} and false`' },
+  { name: 'large objects of everybody are no finding', ...rls('checks/server-checks', 'large-objects'), find: 'server.largeObjects.length > 0', replace: 'server.largeObjects.length > 99' },
+  { name: 'a way to large objects is forgotten', ...rls('large-objects', 'large-objects'), find: "'lo_open', ", replace: '' },
+  { name: 'the key is tried at another time than the proof is checked', ...rls('seal/read-seal', 'seal'), find: 'text: questions.challenge', replace: 'text: keyed.seal.question' },
+  { name: 'a proof is written into a text', ...rls('scoped-query', 'visible-statements'), file: 'packages/pg/src/scoped-query.ts', find: 'if (seal === undefined) return [...first, ...sql.utilities(values)]', replace: "if (seal?.per !== 'transaction') return [...first, ...sql.utilities(values)]" },
+  { name: 'the condition of a scope is not asked', ...pool('scope', 'scope'), find: 'if (condition !== undefined) calls.push', replace: 'if (condition === null) calls.push' },
+  { name: 'a condition that does not hold is no error', ...pool('scope', 'scope'), find: 'then false else ${fail} end', replace: 'then false else false end' },
+  { name: 'a list is set as one name', ...pool('scope', 'scope'), find: "value.split(',')", replace: '[value]' },
+  { name: 'tenants share what is prepared', ...pool('scoped-pool', 'isolation', 'pg-schema'), find: 'scope.preparePerTenant === true ?', replace: 'scope.preparePerTenant === null ?' },
+  { name: 'public stands in the path', ...schema('schema-scope', 'isolation'), find: 'const path = `${schema},${rest}`', replace: 'const path = `${schema},public,${rest}`' },
+  { name: 'no role is set', ...schema('schema-scope', 'isolation'), find: "settings: roles ? ['search_path', 'role'] : ['search_path'],\n    values(tenant) {\n      const { schema, role } = naming(tenant)", replace: "settings: ['search_path'],\n    values(tenant) {\n      const { schema, role } = naming(tenant)\n      if (schema !== role) return [`${schema},${rest}`]" },
+  { name: 'a missing schema is not noticed', ...schema('schema-scope', 'isolation'), find: "`pg_catalog.has_schema_privilege(pg_catalog.split_part($1, ',', 1), 'USAGE')`", replace: '`true`' },
+  { name: 'the placement names the role', ...schema('storage-key', 'isolation'), find: 'role: `${rolePrefix}${own}`', replace: 'role: `${rolePrefix}${given ?? own}`' },
+  { name: 'what somebody else has made is adopted', ...schema('mark', 'provision'), find: 'if (found.mark === markText(wanted)) return true', replace: 'if (found !== null) return true' },
+  { name: 'creations of one tenant do not take turns', ...schema('provision', 'provision'), find: "      await query(lockSchema(schema))\n      const { database", replace: '      const { database' },
+  { name: 'a commit of the migrations is not noticed', ...schema('provision', 'provision'), find: "if (client.getTransactionStatus() !== 'T')", replace: "if (client.getTransactionStatus() === 'E')" },
+  { name: 'what depends on a schema is dropped along', ...schema('deprovision', 'provision'), find: 'if (dependents.length > 0)', replace: 'if (dependents.length > 999)' },
+  { name: 'the default tenant may be deprovisioned', ...schema('deprovision', 'provision'), find: 'if (tenant.isDefault)', replace: 'if (tenant.isDefault === null)' },
 ]

@@ -47,4 +47,7 @@ function pnpm(args, stdio) {
 console.error('tenantry: installing what the lock file names …')
 pnpm(['install', '--frozen-lockfile', '--prefer-offline'], quiet ? 'pipe' : ['ignore', 2, 2])
 const args = process.argv.slice(3)
-pnpm(['--silent', 'run', script, ...(args[0] === '--' ? args.slice(1) : args)], 'inherit')
+if (args[0] === '--') args.shift()
+// A script may have variants: `demo:run schema` is `demo:run:schema`.
+const variant = manifest.scripts[`${script}:${args[0]}`] === undefined ? script : `${script}:${args.shift()}`
+pnpm(['--silent', 'run', variant, ...args], 'inherit')

@@ -1,14 +1,4 @@
-import type { Call } from './send.ts'
-
-/** A request, who sends it, and what must come back. */
-export interface Scene {
-  readonly who: string
-  readonly what: string
-  readonly call: Call
-  readonly status: number
-  /** The answer in a few words; also where it is judged, because a scene whose answer reads otherwise has failed. */
-  readonly says: string
-}
+import type { Scene } from '@tenantry/demo'
 
 const base = 'notes.localhost'
 const acme = `acme.${base}`

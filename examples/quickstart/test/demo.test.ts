@@ -4,8 +4,10 @@ import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 
 const demo = fileURLToPath(new URL('../src/demo.ts', import.meta.url))
+// It starts a process with a server of its own.
+const timeout = 120_000
 
-it('the demo ends well, and every query is one round trip', async () => {
+it('the demo ends well, and every query is one round trip', { timeout }, async () => {
   const args = ['--import', 'tsx', '-C', 'tenantry-source', demo, '--json']
   const { stdout } = await promisify(execFile)(process.execPath, args)
   const report = JSON.parse(stdout)

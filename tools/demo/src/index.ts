@@ -1,0 +1,7 @@
+export { conclude } from './conclude.ts'
+export { demoOptions } from './demo-options.ts'
+export { keepServing } from './keep-serving.ts'
+export { listen } from './listen.ts'
+export { quietLogger } from './quiet-logger.ts'
+export { type Answer, type Call, send } from './send.ts'
+export { openStage, type Result, type Scene } from './stage.ts'
