@@ -130,7 +130,7 @@ select current_setting('server_version_num')::int as version,
       where cardinality(x.holders) > 0`,
     'x.name',
   )} as catalogs,
-  (select ${grantees("coalesce(d.datacl, acldefault('d', d.datdba))", `x.privilege_type = 'CREATE' and ${notOwner('d.datdba')}`)}
+  (select ${grantees("coalesce(d.datacl, acldefault('d', d.datdba))", `x.privilege_type = 'CREATE' and ${notOwner('d.datdba')} and not ${superuser}`)}
      from pg_database d where d.datname = current_database()) as "createsSchemas",
   ${list(
     `'schema', n.nspname, 'table', c.relname, 'name', t.tgname, 'function', f.oid::regprocedure::text,

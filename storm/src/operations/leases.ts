@@ -27,8 +27,8 @@ export const leaseOperations: readonly Operation[] = [
   {
     name: 'cursor in a transaction',
     share: 1,
-    // A cursor speaks the protocol itself, and its errors come from pg as they are.
-    expects: ['57P01', '08P01', 'EPIPE', 'ECONNRESET', 'Error: Connection terminated unexpectedly'],
+    // A cursor speaks the protocol itself, and its errors come from pg as they are: 25P02 where what carries its tenant was cancelled.
+    expects: ['25P02', '57P01', '08P01', 'EPIPE', 'ECONNRESET', 'Error: Connection terminated unexpectedly'],
     run: turn =>
       transaction(turn, async client => {
         const cursor = client.query(new Cursor(allTags))

@@ -1,0 +1,52 @@
+import { type Erasure, TenancyError, type Tenant } from '@tenantry/core'
+import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
+import type { Query } from './clone/query.ts'
+import { dependentsOutside } from './dependents.ts'
+import { isOwn } from './mark.ts'
+import { lockSchema, lookAt, type ProvisionTerms } from './provision.ts'
+import { inTransaction } from './transaction.ts'
+
+/**
+ * Drops a tenant's schema and role, with all that is in them, in one transaction. Idempotent.
+ *
+ * @throws {TenancyError} `OBJECT_FOREIGN` for what it has not made, `TENANT_PROTECTED` for the default tenant, `ERASURE_INCOMPLETE` when
+ * something outside depends on the schema, which would go with it.
+ */
+export async function dropSchema(
+  tenant: Tenant,
+  { provisioner, names, roles }: Pick<ProvisionTerms, 'provisioner' | 'names' | 'roles'>,
+): Promise<Erasure> {
+  if (tenant.isDefault) throw new TenancyError('TENANT_PROTECTED', { tenant: tenant.id, action: 'deprovisioned' })
+  const { schema, role } = names
+  return inTransaction(provisioner, async query => {
+    await query(lockSchema(schema))
+    const { database, ...found } = await lookAt(query, names)
+    const erased: { kind: string; name: string; count: number }[] = []
+    if (isOwn('schema', schema, found.schema, { tenant: tenant.id })) {
+      const dependents = await dependentsOutside(query, schema)
+      if (dependents.length > 0)
+        throw new TenancyError('ERASURE_INCOMPLETE', { tenant: tenant.id, objects: dependents })
+      erased.push(...(await countRows(query, schema)), { kind: 'schema', name: schema, count: 1 })
+      await query(`drop schema ${quoteIdentifier(schema)} cascade`)
+    }
+    if (roles && isOwn('role', role, found.role, { tenant: tenant.id, database })) {
+      await query(`drop role ${quoteIdentifier(role)}`)
+      erased.push({ kind: 'role', name: role, count: 1 })
+    }
+    return { tenant: tenant.id, erased }
+  })
+}
+
+/** Each table with how many rows go with it. */
+async function countRows(query: Query, schema: string): Promise<Erasure['erased']> {
+  const { rows } = await query(
+    `select relname as name from pg_class where relnamespace = $1::regnamespace and relkind in ('r', 'm') order by 1`,
+    [quoteIdentifier(schema)],
+  )
+  if (rows.length === 0) return []
+  const counts = rows.map(({ name }) => `(select count(*) from ${quoteQualified(schema, String(name))})::float8`)
+  // One array, since a row has at most 1,664 columns.
+  const counted = await query(`select array[${counts.join(', ')}] as counts`)
+  const numbers = counted.rows[0]?.counts as readonly number[]
+  return rows.map(({ name }, at) => ({ kind: 'table', name: `${schema}.${name}`, count: numbers[at] ?? 0 }))
+}

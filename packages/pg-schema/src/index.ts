@@ -1,0 +1,5 @@
+export type { Query } from './clone/query.ts'
+export { type PgSchemaOptions, pgSchema } from './pg-schema.ts'
+export { type RebuildOptions, rebuildTemplate } from './rebuild-template.ts'
+export { checkStorageKey, type NamingOptions } from './storage-key.ts'
+export type { StructureSource } from './structure-source.ts'

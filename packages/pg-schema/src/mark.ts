@@ -1,0 +1,49 @@
+import { TenancyError } from '@tenantry/core'
+
+/** Whose an object is, as its comment says. What has no such comment was made by somebody else. */
+export interface Mark {
+  readonly tenantry: 'pg-schema'
+  /** The id of the tenant; none for a template. */
+  readonly tenant?: string
+  readonly template?: true
+  /** Of a role, which belongs to the whole server: the database that it was made for. */
+  readonly database?: string
+}
+
+/** The comment that says whose an object is. */
+export function markText(mark: Omit<Mark, 'tenantry'>): string {
+  return JSON.stringify({ tenantry: 'pg-schema', ...mark })
+}
+
+/** Reads the comment of an object; `undefined` for any other text. */
+export function readMark(comment: string | null | undefined): Mark | undefined {
+  if (!comment?.startsWith('{"tenantry":"pg-schema"')) return undefined
+  try {
+    return JSON.parse(comment)
+  } catch {
+    // Somebody has edited it: not ours any more.
+    return undefined
+  }
+}
+
+/**
+ * Sees that an object is there and the tenant's, or not there.
+ *
+ * @returns whether it is there.
+ * @throws {TenancyError} `OBJECT_FOREIGN`
+ */
+export function isOwn(
+  kind: string,
+  name: string,
+  found: { mark: string | null } | null,
+  wanted: Omit<Mark, 'tenantry'>,
+): boolean {
+  if (found === null) return false
+  if (found.mark === markText(wanted)) return true
+  const mark = readMark(found.mark)
+  const owner =
+    mark?.tenant === undefined
+      ? 'somebody else'
+      : `tenant "${mark.tenant}"${mark.database === undefined ? '' : ` of the database "${mark.database}"`}`
+  throw new TenancyError('OBJECT_FOREIGN', { kind, name, owner })
+}

@@ -1,0 +1,154 @@
+import { consoleLogger, type Finding, type Isolation, isTenancyError, type Logger, TenancyError } from '@tenantry/core'
+import {
+  logLostConnections,
+  poolHealth,
+  type SafeStartOptions,
+  type SessionStatePolicy,
+  safeStart,
+  scopedPool,
+  type TenantPool,
+} from '@tenantry/pg'
+import type pg from 'pg'
+import { lookForDrift } from './checks/drift.ts'
+import { lookOver } from './checks/look-over.ts'
+import { dropSchema } from './deprovision.ts'
+import { provisionSchema } from './provision.ts'
+import { schemaScope } from './schema-scope.ts'
+import { type NamingOptions, namingOf } from './storage-key.ts'
+import type { StructureSource } from './structure-source.ts'
+import { templateTerms } from './template.ts'
+
+/** Options of {@link pgSchema}. */
+export interface PgSchemaOptions extends NamingOptions {
+  /**
+   * Opened and closed by the caller, connecting as the runtime role: no superuser, owner of nothing, and NOINHERIT, so that it has
+   * a tenant's privileges only while it is that tenant's role.
+   */
+  readonly pool: pg.Pool
+  /**
+   * Opened and closed by the caller, connecting as a role with CREATEROLE and CREATE on the database: it makes the schemas and
+   * roles and owns what is in them. Needed by `provision`, `deprovision` and the look for drift in `verify`. Default none.
+   */
+  readonly provisioner?: pg.Pool
+  /** Where the objects in a tenant's schema come from. Default `{ by: 'template' }`. */
+  readonly structure?: StructureSource
+  /** Schemas with extensions, which follow the tenant's own in the `search_path`. Default none. */
+  readonly extensions?: readonly string[]
+  /**
+   * `tenant`: each tenant has a role of its own, and the server refuses it everything of another tenant. `none`, for servers where
+   * roles cannot be made: the `search_path` alone keeps tenants apart, against mistakes but not against a qualified name, so that
+   * `enforced` is not claimed. Default `tenant`.
+   */
+  readonly role?: 'tenant' | 'none'
+  /** See `safeStart`. Default `refuse`. */
+  readonly onUnsafe?: SafeStartOptions['onUnsafe']
+  /** See `scopedPool`. */
+  readonly namedStatements?: boolean
+  /** Say `true` behind PgBouncer in transaction mode: what would stay in a session is refused. Default `false`. */
+  readonly pooler?: boolean
+  /** See `scopedPool`. Default `refuse` with `pooler`, else `detect`. */
+  readonly sessionState?: SessionStatePolicy
+  readonly logger?: Logger
+}
+
+/**
+ * A schema and a role for every tenant. Statements run with the tenant's schema alone in the `search_path` and as the tenant's
+ * role, both for one transaction, set in the same write as the statement. A schema or role that is missing is an error before the
+ * statement runs (`TENANT_STORE_MISSING`), never another schema's table.
+ *
+ * It holds against mistakes and against SQL that names another schema (42501). SQL of an attacker that resets the role first has
+ * the runtime role's memberships and so every tenant; where attackers may run SQL, give each tenant a login (`pg-database`), or
+ * use shared tables with a seal (`pg-rls`).
+ *
+ * @throws {TenancyError} `ARGUMENT_INVALID`, `CONFIG_INVALID`
+ * @example
+ * const rows = tenancy.handle(pgSchema({ pool, provisioner }))
+ * await tenancy.run(acme, () => rows.query('select * from notes')) // from acme's schema
+ */
+export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
+  const { pool, provisioner, onUnsafe = 'refuse', logger = consoleLogger } = options
+  const { extensions = [], structure = { by: 'template' }, role = 'tenant', defaultSchema } = options
+  if (role !== 'tenant' && role !== 'none')
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'role', rule: 'must be "tenant" or "none"' })
+  const roles = role === 'tenant'
+  const naming = namingOf(options)
+  const template = templateTerms(structure, extensions)
+  const looking = {
+    ...{ defaultSchema, extensions, roles, source: template },
+    template: structure.by === 'template' ? template.source.schema : undefined,
+  }
+
+  const stopLogging = logLostConnections(pool, 'pg-schema', logger)
+  const ready = safeStart({
+    ...{ isolation: 'pg-schema', onUnsafe, logger },
+    look: () => whenReachable(() => lookOver(pool, looking)),
+  })
+  const scoped = scopedPool({
+    pool,
+    ready,
+    scope: schemaScope({ naming, extensions, roles }),
+    sessionState: options.sessionState ?? (options.pooler === true ? 'refuse' : 'detect'),
+    ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
+  })
+
+  function makers(): pg.Pool {
+    if (provisioner !== undefined) return provisioner
+    throw new TenancyError('CONFIG_INVALID', {
+      source: 'pgSchema',
+      problems: ['provisioner: a pool whose role may make schemas and roles is needed for this'],
+    })
+  }
+
+  async function verify(): Promise<readonly Finding[]> {
+    return whenReachable(async () => [
+      ...(await lookOver(pool, looking)),
+      ...(provisioner === undefined ? [] : await lookForDrift(provisioner, looking)),
+    ])
+  }
+
+  return {
+    name: 'pg-schema',
+    claims: { sharedStore: false, enforced: roles, pooled: true, transactions: true, objects: true },
+    handle: scoped.handle,
+    ready,
+    verify,
+    async provision(tenant) {
+      const names = naming(tenant)
+      const given = names.schema === defaultSchema
+      const terms = {
+        provisioner: makers(),
+        names,
+        given,
+        runtime: await runtimeOf(pool),
+        roles,
+        structure,
+        template,
+        extensions,
+      }
+      await provisionSchema(tenant, terms)
+    },
+    deprovision: async tenant => dropSchema(tenant, { provisioner: makers(), names: naming(tenant), roles }),
+    health: tenant => poolHealth(scoped.handle(() => tenant)),
+    async close() {
+      scoped.close()
+      stopLogging()
+    },
+  }
+}
+
+/** The login of the application. */
+async function runtimeOf(pool: pg.Pool): Promise<string> {
+  return whenReachable(async () => {
+    const { rows } = await pool.query('select session_user as name')
+    return rows[0].name
+  })
+}
+
+async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isTenancyError(error)) throw error
+    throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'the catalogue cannot be read' }, { cause: error })
+  }
+}

@@ -1,0 +1,154 @@
+import { isTenancyError, TenancyError, type Tenant } from '@tenantry/core'
+import { quoteIdentifier } from '@tenantry/pg'
+import pg from 'pg'
+import type { Query } from './clone/query.ts'
+import { isOwn, markText } from './mark.ts'
+import { grantLater, grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
+import type { StorageNames } from './storage-key.ts'
+import type { StructureSource } from './structure-source.ts'
+import { fillFromTemplate, type TemplateTerms } from './template.ts'
+import { inTransaction } from './transaction.ts'
+
+/** What provisioning needs to know. */
+export interface ProvisionTerms {
+  /** Of a role that may make schemas and roles, and owns what it makes. */
+  readonly provisioner: pg.Pool
+  readonly names: StorageNames
+  /** Whether the schema was there before, and stays: that of the default tenant. */
+  readonly given: boolean
+  /** The login of the application. */
+  readonly runtime: string
+  /** Whether each tenant has a role; otherwise the login itself uses all schemas. */
+  readonly roles: boolean
+  readonly structure: StructureSource
+  readonly template: TemplateTerms
+  readonly extensions: readonly string[]
+}
+
+interface Found {
+  readonly schema: { readonly mark: string | null } | null
+  readonly role: { readonly mark: string | null } | null
+  readonly database: string
+  readonly version: number
+}
+
+/** One statement for all who make, change or drop a schema: they take turns. */
+export function lockSchema(schema: string): string {
+  return `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(${pg.escapeLiteral(`tenantry pg-schema ${schema}`)}, 0))`
+}
+
+/** What there is under the names of a tenant. */
+export async function lookAt(query: Query, { schema, role }: StorageNames): Promise<Found> {
+  const { rows } = await query(
+    `select (select json_build_object('mark', obj_description(oid, 'pg_namespace')) from pg_namespace where nspname = $1) as schema,
+            (select json_build_object('mark', shobj_description(oid, 'pg_authid')) from pg_roles where rolname = $2) as role,
+            current_database() as database, current_setting('server_version_num')::int as version`,
+    [schema, role],
+  )
+  return rows[0] as unknown as Found
+}
+
+/**
+ * Makes a tenant's schema and role, or what of them is missing, in one transaction. Idempotent.
+ *
+ * @throws {TenancyError} `OBJECT_FOREIGN`, `TEMPLATE_MISSING`, `TEMPLATE_INVALID`, `PROVISIONING_FAILED`
+ */
+export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Promise<void> {
+  const { provisioner, names, given, runtime, roles } = terms
+  const { schema, role } = names
+  let step = 'connecting'
+  try {
+    await inTransaction(provisioner, async (query, client) => {
+      step = 'looking at what is there'
+      await query(lockSchema(schema))
+      const { database, version, ...found } = await lookAt(query, names)
+      const hasRole = roles && isOwn('role', role, found.role, { tenant: tenant.id, database })
+      const hasSchema = given
+        ? mustBeThere(found.schema, schema)
+        : isOwn('schema', schema, found.schema, { tenant: tenant.id })
+      // A schema that is given may have got tables since.
+      if (hasSchema && !given && (hasRole || !roles)) return
+
+      if (roles && !hasRole) {
+        step = `making the role ${role}`
+        await query(
+          [
+            `create role ${quoteIdentifier(role)} nologin noinherit`,
+            `comment on role ${quoteIdentifier(role)} is ${pg.escapeLiteral(markText({ tenant: tenant.id, database }))}`,
+            grantMembership(role, runtime, version),
+          ].join(';\n'),
+        )
+      }
+      const user = roles ? role : runtime
+      if (hasSchema) {
+        step = `granting the use of the schema ${schema}`
+        await query((given ? await grantUseOfOwn(query, schema, user) : grantUse(schema, user)).join(';\n'))
+        await mustBeUsable(query, schema, user)
+        return
+      }
+      step = `making the schema ${schema}`
+      await query(
+        [
+          `create schema ${quoteIdentifier(schema)}`,
+          `comment on schema ${quoteIdentifier(schema)} is ${pg.escapeLiteral(markText({ tenant: tenant.id }))}`,
+          setPath(schema, terms.extensions),
+        ].join(';\n'),
+      )
+      step = `filling the schema ${schema}`
+      await fill(query, terms, schema, user)
+      if (client.getTransactionStatus() !== 'T') throw new Error('what fills the schema has ended the transaction')
+    })
+  } catch (error) {
+    if (isTenancyError(error)) throw error
+    throw new TenancyError(
+      'PROVISIONING_FAILED',
+      { tenant: tenant.id, step, reason: reasonOf(error) },
+      { cause: error },
+    )
+  }
+}
+
+/** A path for statements that make things: the schema, where extensions are, and temporary objects last. */
+export function setPath(schema: string, extensions: readonly string[]): string {
+  return `set local search_path = ${[schema, ...extensions, 'pg_temp'].map(quoteIdentifier).join(', ')}`
+}
+
+async function fill(
+  query: Query,
+  { structure, template }: ProvisionTerms,
+  schema: string,
+  user: string,
+): Promise<void> {
+  switch (structure.by) {
+    case 'template':
+      await fillFromTemplate(query, template, { schema, role: user })
+      if (structure.role === undefined) await query(grantLater(schema, user).join(';\n'))
+      return
+    case 'migrate':
+      await structure.migrate(query, { schema })
+      break
+    case 'sql':
+      for (const statement of structure.statements) await query(statement)
+  }
+  await query(grantUse(schema, user).join(';\n'))
+}
+
+function mustBeThere(found: Found['schema'], schema: string): true {
+  if (found !== null) return true
+  throw new TenancyError('CONFIG_INVALID', {
+    source: 'pgSchema',
+    problems: [`defaultSchema: there is no schema ${schema}`],
+  })
+}
+
+/** GRANT warns, and does nothing, where the grantor may not. */
+async function mustBeUsable(query: Query, schema: string, user: string): Promise<void> {
+  const { rows } = await query(`select has_schema_privilege($1, $2, 'USAGE') as usable`, [user, schema])
+  if (rows[0]?.usable === true) return
+  throw new Error(`the provisioner needs USAGE on schema ${schema} WITH GRANT OPTION`)
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string }
+  return [code, message].filter(part => part !== undefined).join(' ') || String(error)
+}

@@ -1,0 +1,57 @@
+import { TenancyError } from '@tenantry/core'
+import { quoteIdentifier, type Scope } from '@tenantry/pg'
+import type { Naming } from './storage-key.ts'
+
+/** Options of {@link schemaScope}. */
+export interface SchemaScopeOptions {
+  readonly naming: Naming
+  readonly extensions: readonly string[]
+  /** Whether each tenant has a role. */
+  readonly roles: boolean
+}
+
+/**
+ * The tenant's schema, and no other with tables in it, as `search_path`; then the tenant's role. Temporary objects come last, or
+ * they would stand in front of tables (threats R26, S3).
+ */
+export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): Scope {
+  const rest = [...extensions.map(checkListed), 'pg_temp'].join()
+  return {
+    settings: roles ? ['search_path', 'role'] : ['search_path'],
+    values(tenant) {
+      const { schema, role } = naming(tenant)
+      const path = `${schema},${rest}`
+      return roles ? [path, role] : [path]
+    },
+    // Schemas that are missing, or that the role may not use, are left out of the path without a word. Not `current_schema()`: it
+    // makes the schema of temporary objects when there is no other.
+    condition: `pg_catalog.has_schema_privilege(pg_catalog.split_part($1, ',', 1), 'USAGE')`,
+    refusal(tenant, error) {
+      const { schema, role } = naming(tenant)
+      // invalid_schema_name; invalid_parameter_value: no such role, or the condition; insufficient_privilege: no member of the role.
+      const reasons: Readonly<Record<string, string | undefined>> = {
+        '3F000': `there is no schema ${schema}`,
+        '22023': roles
+          ? `there is no role ${role}, or it may not use the schema ${schema}`
+          : `the schema ${schema} may not be used`,
+        ...(roles && { '42501': `the runtime role is no member of the role ${role}` }),
+      }
+      const reason = reasons[error.code ?? '']
+      if (reason === undefined) return undefined
+      return new TenancyError(
+        'TENANT_STORE_MISSING',
+        { tenant: tenant.id, isolation: 'pg-schema', reason },
+        { cause: error },
+      )
+    },
+    // The same text means another table for each tenant.
+    preparePerTenant: true,
+  }
+}
+
+/** The path is a list in which names stand without quotes. */
+function checkListed(name: string): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(name)) return name
+  const rule = 'it must be lower-case letters, digits and "_"'
+  throw new TenancyError('IDENTIFIER_INVALID', { identifier: quoteIdentifier(name), rule })
+}

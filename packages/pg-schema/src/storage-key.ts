@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import { isTenantId, TenancyError, type Tenant } from '@tenantry/core'
+
+/** How the names of a tenant's objects are made. */
+export interface NamingOptions {
+  /** What the names of tenants' schemas and roles begin with. Default `t_`. */
+  readonly keyPrefix?: string
+  /**
+   * What the names of tenants' roles begin with besides. Roles belong to the whole server, so that two databases with tenants
+   * of the same ids need different ones. Default none.
+   */
+  readonly rolePrefix?: string
+  /** The schema of the default tenant, such as `public`: one that is there already, and stays. Default one as any tenant's. */
+  readonly defaultSchema?: string
+}
+
+/** The names of a tenant's objects in the database. */
+export interface StorageNames {
+  readonly schema: string
+  readonly role: string
+}
+
+/** Names the objects of tenants. */
+export type Naming = (tenant: Pick<Tenant, 'id' | 'placement' | 'isDefault'>) => StorageNames
+
+// One form that needs no quotes and that nothing folds or cuts: lower-case ASCII, at most 63 bytes (T29; threats S1, S4, S5).
+const plain = /^[a-z_][a-z0-9_]{0,62}$/
+const reserved = /^(?:pg_|information_schema$)/
+
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+
+/** The first 26 characters of the base 32 (RFC 4648, lower-case) of the SHA-256 of an id: opaque, since names of schemas can be read by everybody (S12). */
+function digest(id: string): string {
+  const bytes = createHash('sha256').update(id).digest()
+  let text = ''
+  let bits = 0
+  let held = 0
+  for (const byte of bytes.subarray(0, 17)) {
+    held = (held << 8) | byte
+    for (bits += 8; bits >= 5 && text.length < 26; bits -= 5) text += alphabet[(held >> (bits - 5)) & 31]
+    held &= 0xff
+  }
+  return text
+}
+
+/**
+ * Names by a rule that never changes: the schema is what the tenant's placement says (`placement.schema`), else made of its id;
+ * the role is always made of the id, so that a placement with the schema of another tenant reaches nothing.
+ *
+ * @throws {TenancyError} `ARGUMENT_INVALID` for options that break the rule of names.
+ */
+export function namingOf({ keyPrefix = 't_', rolePrefix = '', defaultSchema }: NamingOptions): Naming {
+  check('keyPrefix', keyPrefix, /^[a-z_][a-z0-9_]{0,30}$/)
+  check('rolePrefix', rolePrefix, /^(?:[a-z_][a-z0-9_]*)?$/)
+  check('rolePrefix', `${rolePrefix}${keyPrefix}${digest('')}`, plain)
+  if (defaultSchema !== undefined) check('defaultSchema', defaultSchema, plain)
+
+  // A tenant is named before each of its statements. The fields are compared: a source may hand out one object for many.
+  const known = new WeakMap<object, { readonly key: string; readonly names: StorageNames }>()
+  return tenant => {
+    const { id, isDefault } = tenant
+    const given = tenant.placement?.schema
+    const key = `${isDefault} ${given ?? ''} ${id}`
+    const before = known.get(tenant)
+    if (before?.key === key) return before.names
+    if (!isTenantId(id)) throw new TenancyError('ARGUMENT_INVALID', { field: 'tenant.id', rule: 'must be a tenant id' })
+    const own = `${keyPrefix}${digest(id)}`
+    const names = { schema: schemaOf(), role: `${rolePrefix}${own}` }
+    known.set(tenant, { key, names })
+    return names
+
+    function schemaOf(): string {
+      if (isDefault && defaultSchema !== undefined) return defaultSchema
+      return given === undefined ? own : checkStorageKey(given, keyPrefix)
+    }
+  }
+}
+
+/**
+ * A storage key as it is to be stored in a tenant's `placement.schema`.
+ *
+ * @throws {TenancyError} `IDENTIFIER_INVALID` unless it begins with the prefix (T28), is lower-case letters, digits and `_` only, and
+ * has at most 63 bytes (T29).
+ * @example
+ * registry.add({ slug: 'example', name: 'Example', placement: { schema: checkStorageKey('t_example') } })
+ */
+export function checkStorageKey(key: string, keyPrefix = 't_'): string {
+  const rule = brokenRule(key, keyPrefix)
+  if (rule === undefined) return key
+  throw new TenancyError('IDENTIFIER_INVALID', { identifier: JSON.stringify(String(key).slice(0, 80)), rule })
+}
+
+function brokenRule(key: unknown, keyPrefix: string): string | undefined {
+  if (typeof key !== 'string') return 'it is no text'
+  const bytes = Buffer.byteLength(key)
+  if (bytes > 63) return `it has ${bytes} bytes, and Postgres keeps 63`
+  if (!plain.test(key)) return 'it must be lower-case letters, digits and "_", and not begin with a digit'
+  if (reserved.test(key)) return "such names are the server's own"
+  return key.startsWith(keyPrefix) && key !== keyPrefix ? undefined : `it must begin with "${keyPrefix}" and go on`
+}
+
+function check(field: string, value: unknown, rule: RegExp): void {
+  if (typeof value === 'string' && rule.test(value) && !reserved.test(value)) return
+  throw new TenancyError('ARGUMENT_INVALID', {
+    field,
+    rule: 'must be lower-case letters, digits and "_", short enough for names of 63 bytes, and none of the server\'s own',
+  })
+}

@@ -1,0 +1,21 @@
+import type { Query } from './clone/query.ts'
+
+/** Where the objects in a tenant's schema come from. */
+export type StructureSource =
+  /** They are made like those of a template schema, in the time that the server needs to write its catalogue. */
+  | {
+      readonly by: 'template'
+      /** Default `template`. */
+      readonly schema?: string
+      /** Tables whose rows are copied too: those in which your migrations note their versions (T16, T17). Default none. */
+      readonly versionTables?: readonly string[]
+      /**
+       * A role whose privileges in the template are given to each tenant's role in its schema. Default none: a tenant's role
+       * may read and write all tables, use all sequences and call all functions.
+       */
+      readonly role?: string
+    }
+  /** Your migrations make them. They run in one transaction with everything else, so they must not end it. */
+  | { readonly by: 'migrate'; migrate(query: Query, target: { readonly schema: string }): Promise<unknown> }
+  /** These statements make them, with the tenant's schema first in the `search_path`. */
+  | { readonly by: 'sql'; readonly statements: readonly string[] }

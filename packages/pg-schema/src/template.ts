@@ -1,0 +1,49 @@
+import { TenancyError } from '@tenantry/core'
+import { type ClonePlan, readClonePlan } from './clone/clone-plan.ts'
+import { templateFingerprint } from './clone/fingerprint.ts'
+import { outsideReferences } from './clone/outside-references.ts'
+import type { Query } from './clone/query.ts'
+import { describeDifference, diffStructures, readStructure } from './clone/structure.ts'
+import type { StructureSource } from './structure-source.ts'
+
+/** A template, and what is known of it. */
+export interface TemplateTerms {
+  readonly source: Required<Pick<Extract<StructureSource, { by: 'template' }>, 'schema' | 'versionTables'>> & {
+    readonly role: string | undefined
+  }
+  readonly extensions: readonly string[]
+  /** The plan of the last clone: reading it takes longer than seeing that it still holds. */
+  plan: ClonePlan | undefined
+}
+
+/** Nothing is read before a tenant is made. */
+export function templateTerms(structure: StructureSource, extensions: readonly string[]): TemplateTerms {
+  const { schema = 'template', versionTables = [], role } = structure.by === 'template' ? structure : {}
+  return { source: { schema, versionTables, role }, extensions, plan: undefined }
+}
+
+/** The template as it is now. Nobody may rebuild it meanwhile. */
+export async function currentPlan(query: Query, terms: TemplateTerms): Promise<ClonePlan> {
+  const { schema } = terms.source
+  const fingerprint = await templateFingerprint(query, schema)
+  if (fingerprint === undefined) throw new TenancyError('TEMPLATE_MISSING', { template: schema })
+  if (terms.plan?.fingerprint !== fingerprint) terms.plan = await readClonePlan(query, terms.source)
+  return terms.plan
+}
+
+/** Makes everything in an empty schema, whose path is set, and sees that it is as in the template and leads nowhere else. */
+export async function fillFromTemplate(
+  query: Query,
+  terms: TemplateTerms,
+  target: { readonly schema: string; readonly role: string },
+): Promise<void> {
+  const plan = await currentPlan(query, terms)
+  await query(plan.statements(target).join(';\n'))
+  const references = await outsideReferences(query, target.schema, terms.extensions)
+  const differences = diffStructures(plan.structure, await readStructure(query, target.schema, { role: target.role }))
+  const problems = [
+    ...references.map(({ object, refersTo }) => `${object} of the clone refers to ${refersTo}`),
+    ...differences.map(difference => `the clone differs: ${describeDifference(difference)}`),
+  ]
+  if (problems.length > 0) throw new TenancyError('TEMPLATE_INVALID', { template: terms.source.schema, problems })
+}
