@@ -1,8 +1,9 @@
 import { type Logger, TenancyError } from '@tenantry/core'
 import type { Seal } from '@tenantry/pg'
+import { KeptStamps } from './kept-stamps.ts'
 import { checkedKey, type SealKeys } from './seal-key.ts'
 import { type SealMode, sealDefaults } from './seal-sql.ts'
-import { challengeToken, stampToken } from './token.ts'
+import { type Challenge, challengeToken, stampToken } from './token.ts'
 
 /** A seal with the key that it seals with. */
 export interface KeyedSeal {
@@ -41,14 +42,22 @@ export const questions = { challenge: question('transaction_timestamp'), stamp: 
 
 const noPid = Buffer.alloc(4)
 
+function said(answer: string): Challenge {
+  const bytes = Buffer.from(answer, 'hex')
+  if (bytes.length !== 12) throw new TenancyError('CONNECTION_LOST', { reason: 'the server did not say who it is' })
+  return bytes
+}
+
 /** Makes the proofs of a sealed pool. */
 export function createSeal({ mode, keys, pooler, logger }: SealOptions): KeyedSeal {
   let key: { readonly id: number; readonly bytes: Buffer; readonly read: number } | undefined
   let reading = false
+  const stamps = new KeptStamps()
 
   async function load(): Promise<void> {
     const given = await keys()
     key = { id: given.id, bytes: checkedKey(given), read: performance.now() }
+    stamps.clear()
   }
 
   /** Until another key is there, the old one goes on: it holds for as long as the database has it. */
@@ -74,11 +83,12 @@ export function createSeal({ mode, keys, pooler, logger }: SealOptions): KeyedSe
 
   function token(tenant: string, answer: string, age: number): string {
     const { id, bytes } = present()
-    const said = Buffer.from(answer, 'hex')
-    if (said.length !== 12) throw new TenancyError('CONNECTION_LOST', { reason: 'the server did not say who it is' })
-    if (mode === 'challenge') return challengeToken(id, bytes, tenant, said)
-    const now = said.readBigInt64BE(4) + BigInt(Math.round(age * 1000))
-    return stampToken(id, bytes, tenant, pooler ? noPid : said.subarray(0, 4), now - before, now + after)
+    if (mode === 'challenge') return challengeToken(id, bytes, tenant, said(answer))
+    return stamps.take(answer, tenant, age, () => {
+      const challenge = said(answer)
+      const now = challenge.readBigInt64BE(4) + BigInt(Math.round(age * 1000))
+      return stampToken(id, bytes, tenant, pooler ? noPid : challenge.subarray(0, 4), now - before, now + after)
+    })
   }
 
   return {
