@@ -81,4 +81,5 @@ export const mutants = [
   { name: 'a commit of the migrations is not noticed', ...schema('provision', 'provision'), find: "if (client.getTransactionStatus() !== 'T')", replace: "if (client.getTransactionStatus() === 'E')" },
   { name: 'what depends on a schema is dropped along', ...schema('deprovision', 'provision'), find: 'if (dependents.length > 0)', replace: 'if (dependents.length > 999)' },
   { name: 'the default tenant may be deprovisioned', ...schema('deprovision', 'provision'), find: 'if (tenant.isDefault)', replace: 'if (tenant.isDefault === null)' },
+  { name: 'the template changes while it is cloned', ...schema('template', 'provision'), find: "  await query(keepSchema(schema))\n", replace: '' },
 ]

@@ -3,7 +3,8 @@ import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
 import type { Query } from './clone/query.ts'
 import { dependentsOutside } from './dependents.ts'
 import { isOwn } from './mark.ts'
-import { lockSchema, lookAt, type ProvisionTerms } from './provision.ts'
+import { lookAt, type ProvisionTerms } from './provision.ts'
+import { lockSchema } from './schema-lock.ts'
 import { inTransaction } from './transaction.ts'
 
 /**

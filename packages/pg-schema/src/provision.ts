@@ -4,6 +4,7 @@ import pg from 'pg'
 import type { Query } from './clone/query.ts'
 import { isOwn, markText } from './mark.ts'
 import { grantLater, grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
+import { lockSchema } from './schema-lock.ts'
 import type { StorageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
 import { fillFromTemplate, type TemplateTerms } from './template.ts'
@@ -30,11 +31,6 @@ interface Found {
   readonly role: { readonly mark: string | null } | null
   readonly database: string
   readonly version: number
-}
-
-/** One statement for all who make, change or drop a schema: they take turns. */
-export function lockSchema(schema: string): string {
-  return `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(${pg.escapeLiteral(`tenantry pg-schema ${schema}`)}, 0))`
 }
 
 /** What there is under the names of a tenant. */

@@ -4,7 +4,8 @@ import pg from 'pg'
 import type { Query } from './clone/query.ts'
 import { dependentsOutside } from './dependents.ts'
 import { isOwn, markText } from './mark.ts'
-import { lockSchema, setPath } from './provision.ts'
+import { setPath } from './provision.ts'
+import { lockSchema } from './schema-lock.ts'
 import { inTransaction } from './transaction.ts'
 
 /** Options of {@link rebuildTemplate}. */
@@ -20,8 +21,8 @@ export interface RebuildOptions {
 }
 
 /**
- * Makes the template anew from the migrations, in one transaction: until it ends, tenants are cloned from the old one, and should it
- * fail, they go on to be.
+ * Makes the template anew from the migrations, in one transaction. It waits for the clones that are being made, and others wait for
+ * it; should it fail, they are made from the old template.
  *
  * @throws {TenancyError} `OBJECT_FOREIGN` for a schema of this name that it has not made, `TEMPLATE_INVALID` when something outside
  * depends on the old one, or the migrations fail.

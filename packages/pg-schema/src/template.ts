@@ -4,6 +4,7 @@ import { templateFingerprint } from './clone/fingerprint.ts'
 import { outsideReferences } from './clone/outside-references.ts'
 import type { Query } from './clone/query.ts'
 import { describeDifference, diffStructures, readStructure } from './clone/structure.ts'
+import { keepSchema } from './schema-lock.ts'
 import type { StructureSource } from './structure-source.ts'
 
 /** A template, and what is known of it. */
@@ -22,9 +23,10 @@ export function templateTerms(structure: StructureSource, extensions: readonly s
   return { source: { schema, versionTables, role }, extensions, plan: undefined }
 }
 
-/** The template as it is now. Nobody may rebuild it meanwhile. */
+/** The template as it is now, and will be until the transaction ends: nobody rebuilds it meanwhile. */
 export async function currentPlan(query: Query, terms: TemplateTerms): Promise<ClonePlan> {
   const { schema } = terms.source
+  await query(keepSchema(schema))
   const fingerprint = await templateFingerprint(query, schema)
   if (fingerprint === undefined) throw new TenancyError('TEMPLATE_MISSING', { template: schema })
   if (terms.plan?.fingerprint !== fingerprint) terms.plan = await readClonePlan(query, terms.source)

@@ -5,7 +5,7 @@ import { isTenancyError, type Tenant } from '@tenantry/core'
 import { startFaultProxy } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type PgSchemaOptions, pgSchema, rebuildTemplate } from '../src/index.ts'
 import { namingOf } from '../src/storage-key.ts'
 import { type SchemaDatabase, schemaDatabase, tenantOf } from './support.ts'
@@ -327,5 +327,56 @@ describePostgres('provisioning', server => {
     const behind = findings.filter(({ id }) => id === 'S15').map(({ object }) => object)
     expect(behind).toContain(`schema ${namesOf(first).schema}`)
     expect(behind).not.toContain(`schema ${namesOf(second).schema}`)
+  })
+
+  it('a clone and a new template wait for each other, so that no tenant is half of the one and half of the other', async () => {
+    const { provisioner, admin, name } = database
+    const schema = 'turns'
+    const isolation = open({ structure: { by: 'template', schema, versionTables: ['ledger'] } })
+    const old = `create table ledger (version int); insert into ledger values (1)`
+    await rebuildTemplate({ provisioner, schema, migrate: query => query(old) })
+    const [before, during, after] = [tenantOf(), tenantOf(), tenantOf()]
+    await isolation.provision(before)
+
+    const someoneWaits = () =>
+      vi.waitFor(async () => {
+        const { rows } = await admin.query(
+          `select from pg_locks l join pg_database d on d.oid = l.database
+            where not l.granted and l.locktype = 'advisory' and d.datname = $1`,
+          [name],
+        )
+        expect(rows).toHaveLength(1)
+      }, 10_000)
+    let provisioning: Promise<void> | undefined
+    const anew = `create table ledger (version int, at date); insert into ledger values (2); create table notes (id int)`
+    await rebuildTemplate({
+      provisioner,
+      schema,
+      async migrate(query) {
+        provisioning = isolation.provision(during)
+        await someoneWaits()
+        await query(anew)
+      },
+    })
+    await provisioning
+    expect(await there(during)).toEqual(['ledger', 'notes', 'role', 'schema'])
+
+    // The other way round: the clone stands still at the rows of the ledger, which somebody has locked.
+    const holder = await admin.connect()
+    await holder.query('begin; lock table turns.ledger')
+    provisioning = isolation.provision(after)
+    await vi.waitFor(async () => {
+      const { rows } = await admin.query(
+        `select from pg_locks where not granted and relation = 'turns.ledger'::regclass`,
+      )
+      expect(rows).toHaveLength(1)
+    }, 10_000)
+    const rebuilding = rebuildTemplate({ provisioner, schema, migrate: query => query(old) })
+    await someoneWaits()
+    await holder.query('rollback')
+    holder.release()
+    await Promise.all([provisioning, rebuilding])
+    const versions = await admin.query(`select version from ${namesOf(after).schema}.ledger`)
+    expect([await there(after), versions.rows]).toEqual([['ledger', 'notes', 'role', 'schema'], [{ version: 2 }]])
   })
 })
