@@ -1,8 +1,8 @@
 import { type InterleaveOptions, interleave } from '../interleave.ts'
 import { keepApart } from '../keep-apart.ts'
+import type { Goal, Measure } from '../measure.ts'
 import { median, medianOfRounds } from '../median.ts'
 import { type BenchDatabase, rows, type SealChoice } from './bench-database.ts'
-import type { Goal, Measure } from './measure.ts'
 import { type SubjectName, subjectsOf } from './subjects.ts'
 
 /** A ratio of two subjects' times. */

@@ -1,11 +1,11 @@
-import { cpus } from 'node:os'
+import { describeMachine, type Machine } from '../machine.ts'
+import { describeMeasure, type Measure } from '../measure.ts'
 import type { StatementResult } from './compare-statements.ts'
-import { isMissed, type Measure } from './measure.ts'
 import { titles } from './subjects.ts'
 
 /** What was measured where; plain JSON. */
 export interface Report {
-  readonly machine: ReturnType<typeof machineOf>
+  readonly machine: Machine
   readonly rounds: number
   readonly operations: number
   readonly statements: readonly StatementResult[]
@@ -13,15 +13,11 @@ export interface Report {
   readonly sealCost: readonly Measure[]
 }
 
-export function machineOf(postgres: string) {
-  return { postgres, node: process.version, cpus: cpus().length, model: cpus()[0]?.model }
-}
-
 /** A report as lines of text. */
 export function describeReport({ machine, rounds, operations, statements, sealCost }: Report): string {
   return [
     '',
-    `Point read by primary key, PostgreSQL ${machine.postgres}, Node ${machine.node}, ${machine.cpus} × ${machine.model}`,
+    `Point read by primary key, ${describeMachine(machine)}`,
     `${rounds} interleaved rounds of ${operations}; medians of the ratios of each round`,
     ...statements.flatMap(({ concurrency, apart, subjects, measures }) => [
       '',
@@ -38,12 +34,4 @@ export function describeReport({ machine, rounds, operations, statements, sealCo
     ...sealCost.map(describeMeasure),
     '',
   ].join('\n')
-}
-
-function describeMeasure(measure: Measure): string {
-  const { what, value, unit, atMost, atLeast } = measure
-  const verdict = isMissed(measure) ? 'MISSED' : 'met'
-  const goal = atMost === undefined ? atLeast && `at least ${atLeast}` : `at most ${atMost}`
-  const figure = `${value.toFixed(unit === '×' ? 2 : 1)} ${unit}`
-  return `    ${what.padEnd(45)} ${figure.padStart(9)}${goal === undefined ? '' : `   goal ${goal}: ${verdict}`}`
 }

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
 import { startPostgres } from '@tenantry/servers'
+import { machineOf } from '../machine.ts'
+import { isMissed } from '../measure.ts'
 import { openBenchDatabase } from './bench-database.ts'
 import { compareStatements } from './compare-statements.ts'
-import { isMissed } from './measure.ts'
-import { describeReport, machineOf } from './report.ts'
+import { describeReport } from './report.ts'
 import { measureSealCost } from './seal-cost.ts'
 
 // What does a tenant cost, and what does its seal? Point reads by primary key, in turns, so that the machine's moods meet all

@@ -1,7 +1,7 @@
 import { interleave } from '../interleave.ts'
+import type { Measure } from '../measure.ts'
 import { medianOfRounds } from '../median.ts'
 import type { BenchDatabase, SealChoice } from './bench-database.ts'
-import type { Measure } from './measure.ts'
 
 const goal = { unit: 'µs', atMost: 20 } as const
 

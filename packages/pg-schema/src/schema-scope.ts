@@ -1,6 +1,6 @@
 import { TenancyError } from '@tenantry/core'
 import { quoteIdentifier, type Scope } from '@tenantry/pg'
-import type { Naming } from './storage-key.ts'
+import type { Naming, StorageNames } from './storage-key.ts'
 
 /** Options of {@link schemaScope}. */
 export interface SchemaScopeOptions {
@@ -16,12 +16,19 @@ export interface SchemaScopeOptions {
  */
 export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): Scope {
   const rest = [...extensions.map(checkListed), 'pg_temp'].join()
+  // The names of a tenant are one object for as long as they are the same, and a text that is made once is faster to compare.
+  const known = new WeakMap<StorageNames, readonly string[]>()
+  function valuesOf(names: StorageNames): readonly string[] {
+    const path = `${names.schema},${rest}`
+    const values = roles ? [path, names.role] : [path]
+    known.set(names, values)
+    return values
+  }
   return {
     settings: roles ? ['search_path', 'role'] : ['search_path'],
     values(tenant) {
-      const { schema, role } = naming(tenant)
-      const path = `${schema},${rest}`
-      return roles ? [path, role] : [path]
+      const names = naming(tenant)
+      return known.get(names) ?? valuesOf(names)
     },
     // Schemas that are missing, or that the role may not use, are left out of the path without a word. Not `current_schema()`: it
     // makes the schema of temporary objects when there is no other.

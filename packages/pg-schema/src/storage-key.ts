@@ -43,6 +43,14 @@ function digest(id: string): string {
   return text
 }
 
+/** A tenant's names, and the fields that they were made of. */
+interface Named {
+  readonly id: string
+  readonly isDefault: boolean
+  readonly given: string | undefined
+  readonly names: StorageNames
+}
+
 /**
  * Names by a rule that never changes: the schema is what the tenant's placement says (`placement.schema`), else made of its id;
  * the role is always made of the id, so that a placement with the schema of another tenant reaches nothing.
@@ -56,17 +64,16 @@ export function namingOf({ keyPrefix = 't_', rolePrefix = '', defaultSchema }: N
   if (defaultSchema !== undefined) check('defaultSchema', defaultSchema, plain)
 
   // A tenant is named before each of its statements. The fields are compared: a source may hand out one object for many.
-  const known = new WeakMap<object, { readonly key: string; readonly names: StorageNames }>()
+  const known = new WeakMap<object, Named>()
   return tenant => {
     const { id, isDefault } = tenant
     const given = tenant.placement?.schema
-    const key = `${isDefault} ${given ?? ''} ${id}`
     const before = known.get(tenant)
-    if (before?.key === key) return before.names
+    if (before?.id === id && before.isDefault === isDefault && before.given === given) return before.names
     if (!isTenantId(id)) throw new TenancyError('ARGUMENT_INVALID', { field: 'tenant.id', rule: 'must be a tenant id' })
     const own = `${keyPrefix}${digest(id)}`
     const names = { schema: schemaOf(), role: `${rolePrefix}${own}` }
-    known.set(tenant, { key, names })
+    known.set(tenant, { id, isDefault, given, names })
     return names
 
     function schemaOf(): string {

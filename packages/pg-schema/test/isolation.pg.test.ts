@@ -101,6 +101,17 @@ describePostgres(
         }
     })
 
+    it('prepared statements of one name answer with each tenant’s own columns, where one was migrated first', async () => {
+      const { a, b, db, as, ofB } = await two()
+      await database.provisioner.query(`alter table ${ofB.schema}.notes add column more int`)
+      for (let round = 0; round < 3; round++)
+        for (const [one, row] of [
+          [a, { id: 1, text: 'of a' }],
+          [b, { id: 1, text: 'B-SECRET', more: null }],
+        ] as const)
+          expect((await as(one, () => db.query({ name: 'whole', text: 'select * from notes' }))).rows).toEqual([row])
+    })
+
     it('T40 S11 a qualified name of another tenant’s schema is refused by the server (42501), read and write, at any depth', async () => {
       const { a, db, as, ofB } = await two()
       const theirs = `${ofB.schema}.notes`

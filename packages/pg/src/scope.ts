@@ -60,6 +60,8 @@ export interface ScopeSql {
    * row, which saves a message: `set_config` returns the value, and that is never null.
    */
   readonly prefix: string
+  /** Under which the prefix is prepared. Its text is in it: several scopes may stand over one pool. */
+  readonly key: string
   /**
    * The same as utility statements, which take no snapshot: for after `BEGIN`, so that `SET TRANSACTION ISOLATION LEVEL` still
    * works there (after a `select` the server refuses it with 25001).
@@ -80,9 +82,11 @@ export function scopeSql(settings: readonly string[], condition?: string): Scope
   const quoted = settings.map(name => name.split('.').map(quoteIdentifier).join('.'))
   const calls = settings.map((name, at) => `pg_catalog.set_config(${pg.escapeLiteral(name)}, $${at + 1}, true) is null`)
   if (condition !== undefined) calls.push(`case when ${condition} then false else ${fail} end`)
+  // Every setting must be set, so no call may be skipped: `or` stops at the first one that is true, and none ever is.
+  const prefix = `select where ${calls.join(' or ')}`
   return {
-    // Every setting must be set, so no call may be skipped: `or` stops at the first one that is true, and none ever is.
-    prefix: `select where ${calls.join(' or ')}`,
+    prefix,
+    key: `scope ${prefix}`,
     utilities: values =>
       quoted.map((name, at) => {
         const value = values[at] ?? ''

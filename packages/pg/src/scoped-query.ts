@@ -95,8 +95,8 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     }
     if (this.#needsScope()) {
       this.#ahead += 1
-      // Its text is in the key: several scopes may stand over one pool.
-      this.#prefix = this.#prepared(`scope ${this.#scope.sql.prefix}`, this.#scope.sql.prefix)
+      const { key, prefix } = this.#scope.sql
+      this.#prefix = this.#prepared(key, prefix)
       this.#parse(messages, this.#prefix)
       messages.push(serialize.bind({ statement: this.#prefix.wire, values: settings }), execute)
     }

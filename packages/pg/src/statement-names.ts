@@ -20,7 +20,7 @@ export interface PreparedStatement {
 /** How many statements a connection keeps prepared; the server holds a plan of each, of some ten kilobytes. */
 const most = 500
 
-/** The prepared statements of one connection, of which the one that was not used for the longest time makes room. */
+/** The prepared statements of one connection, of which one that was not used for long makes room. */
 export interface StatementNames {
   /** The statement of this key, or a new one that is still to be parsed. A known one may have another text. */
   take(key: string, text: string): PreparedStatement
@@ -47,9 +47,11 @@ export function createStatementNames(): StatementNames {
     take(key, text) {
       const known = byKey.get(key)
       if (known !== undefined) {
-        // Last in line again.
-        byKey.delete(key)
-        byKey.set(key, known)
+        // Last in line again. While there is room for as many more, the order need not be kept, which costs.
+        if (byKey.size * 2 >= most) {
+          byKey.delete(key)
+          byKey.set(key, known)
+        }
         return known
       }
       const [oldest] = byKey.size < most ? [] : byKey

@@ -22,13 +22,15 @@ describePostgres('a scope', server => {
   }
 
   it('of a list is a list, in front of a statement and behind BEGIN', async () => {
-    const { pool } = db.bench()
+    const { pool, tap } = db.bench()
     const [a] = open(pool, { settings: ['search_path'], values: () => ['public,information_schema, pg_catalog'] })
     const path = `select array_to_string(current_schemas(false), ' ') as path`
     expect((await a.query(path)).rows[0].path).toBe('public information_schema pg_catalog')
     const lease = await a.connect()
+    tap.reset()
     await lease.query('begin')
-    await lease.query('savepoint here')
+    const behind = tap.sent().flatMap(({ text = '' }) => (text.startsWith('set local') ? text : []))
+    expect(behind).toEqual([`set local "search_path" = 'public', 'information_schema', 'pg_catalog'`])
     expect((await lease.query(path)).rows[0].path).toBe('public information_schema pg_catalog')
     expect((await lease.query('show search_path')).rows[0].search_path).toBe('public,information_schema, pg_catalog')
     await lease.query('rollback')
