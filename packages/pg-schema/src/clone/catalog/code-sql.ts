@@ -102,14 +102,6 @@ select k.relname as catalog, d.objoid as oid, d.objsubid as column, pg_catalog.q
 from pg_catalog.pg_description d join pg_catalog.pg_class k on k.oid = d.classoid
 where d.objoid = any (array(${commented})) order by 1, 2, 3`
 
-// Those of no schema are what a new object of the current role has at first.
-const defaultAcls = `
-select d.defaclnamespace = 0::oid as global, pg_catalog.pg_get_userbyid(d.defaclrole) as role,
-  d.defaclobjtype as type, d.defaclacl::text[] as acl
-from pg_catalog.pg_default_acl d
-where d.defaclnamespace = n.oid
-   or d.defaclnamespace = 0::oid and pg_catalog.pg_get_userbyid(d.defaclrole) = current_user order by 1, 2, 3`
-
 const others = `
 select k.relname || ' ' || d.objid::text as key, i.type || ' ' ||
   case when pg_catalog.starts_with(i.identity, pg_catalog.quote_ident(n.nspname) || '.')
@@ -129,6 +121,5 @@ select ${rowsAs('types', types)},
   ${rowsAs('policies', policies)},
   ${rowsAs('statistics', statistics)},
   ${rowsAs('comments', comments)},
-  ${rowsAs('"defaultAcls"', defaultAcls)},
   ${rowsAs('others', others)}
 from schema n`

@@ -290,6 +290,7 @@ export interface TableFacts {
   readonly constraints: readonly ConstraintFacts[]
   readonly indexes: readonly IndexFacts[]
   readonly sequences: readonly SequenceFacts[]
+  readonly defaultAcls: readonly DefaultAclFacts[]
   /** Whether there is anything else. */
   readonly more: boolean
 }
@@ -303,7 +304,6 @@ export interface CodeFacts {
   readonly policies: readonly PolicyFacts[]
   readonly statistics: readonly StatisticsFacts[]
   readonly comments: readonly CommentFacts[]
-  readonly defaultAcls: readonly DefaultAclFacts[]
   readonly others: readonly OtherFacts[]
 }
 

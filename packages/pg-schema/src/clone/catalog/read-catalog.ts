@@ -7,7 +7,7 @@ import { tableSql } from './table-sql.ts'
 
 const noCode: CodeFacts = {
   ...{ types: [], functions: [], triggers: [], rules: [], policies: [] },
-  ...{ statistics: [], comments: [], defaultAcls: [], others: [] },
+  ...{ statistics: [], comments: [], others: [] },
 }
 
 /**

@@ -77,6 +77,14 @@ left join pg_catalog.pg_depend d on d.classid = ${oidOf('pg_class')} and d.objid
  and d.refclassid = ${oidOf('pg_class')} and d.deptype in ('a', 'i')
 where s.seqrelid = ${among('relation', "kind = 'S'")} order by 1`
 
+// Those of no schema are what a new object of the current role has at first.
+const defaultAcls = `
+select d.defaclnamespace = 0::oid as global, pg_catalog.pg_get_userbyid(d.defaclrole) as role,
+  d.defaclobjtype as type, d.defaclacl::text[] as acl
+from pg_catalog.pg_default_acl d
+where d.defaclnamespace = n.oid
+   or d.defaclnamespace = 0::oid and pg_catalog.pg_get_userbyid(d.defaclrole) = current_user order by 1, 2, 3`
+
 const commented = `select oid from relation union all select oid from own_constraint
   union all select i.indexrelid from pg_catalog.pg_index i where i.indrelid = ${among('relation')}`
 
@@ -94,11 +102,11 @@ select pg_catalog.current_setting('search_path') as path, (select pg_catalog.row
   ${rowsAs('constraints', 'select * from own_constraint order by oid')},
   ${rowsAs('indexes', indexes)},
   ${rowsAs('sequences', sequences)},
-  exists (select from member where classid <> ${oidOf('pg_class')})
+  ${rowsAs('"defaultAcls"', defaultAcls)},
+  exists (select from member where classid <> all (array[${oidOf('pg_class')}, ${oidOf('pg_default_acl')}]))
     or exists (select from pg_catalog.pg_trigger t where t.tgrelid = ${among('relation')}
          and (not t.tgisinternal or t.tgenabled <> 'O'))
     or exists (select from pg_catalog.pg_rewrite r where r.ev_class = ${among('relation')} and r.rulename <> '_RETURN')
     or exists (select from pg_catalog.pg_policy p where p.polrelid = ${among('relation')})
-    or exists (select from pg_catalog.pg_description d where d.objoid = any (array(${commented})))
-    or exists (select from pg_catalog.pg_default_acl d where d.defaclnamespace = 0::oid) as more
+    or exists (select from pg_catalog.pg_description d where d.objoid = any (array(${commented}))) as more
 from schema n`
