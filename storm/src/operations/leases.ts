@@ -21,7 +21,8 @@ export const leaseOperations = (more: (turn: Turn) => readonly string[]): readon
   {
     name: 'cursor in a transaction',
     share: 1,
-    expects: driverCodes,
+    // A cursor speaks the protocol itself, and its errors come from pg as they are: 25P02 where what carries its tenant was cancelled.
+    expects: ['25P02', ...driverCodes],
     run: turn => transaction(turn, client => readByCursor(client, allTags, rows => checkOwn(turn, rows))),
   },
   {
