@@ -92,7 +92,7 @@ async function canaries(): Promise<boolean> {
       console.log(
         first === undefined
           ? `SURVIVED ${mutant.name} (${mutant.what}) ${report.operations} operations, seed ${seed}`
-          : `caught   ${mutant.name} (${mutant.what}) at operation ${first.operation} by "${first.name}": ${first.problem}`,
+          : `caught   ${mutant.name} (${mutant.what}) at operation ${first.operation} by "${first.name}": ${first.problem.replaceAll(/\s+/g, ' ')}`,
       )
   }
   if (json) console.log(JSON.stringify({ seed, results }, null, 2))
