@@ -1,8 +1,16 @@
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { templateFingerprint } from '../src/clone/fingerprint.ts'
-import { type CloneDatabase, cloneDatabase, connect, makeFixture, template } from './clone-support.ts'
-import { mutations } from './fixture-mutations.ts'
+import {
+  type CloneDatabase,
+  cloneDatabase,
+  connect,
+  inTransaction,
+  makeFixture,
+  queryOf,
+  template,
+} from './clone-support.ts'
+import { mutations } from './mutations/mutations.ts'
 
 describePostgres('templateFingerprint', server => {
   let database: CloneDatabase
@@ -44,14 +52,31 @@ describePostgres('templateFingerprint', server => {
     expect(new Set(seen).size).toBe(4)
   })
 
-  it('is another when a role that something is granted to has another name', async () => {
-    const { admin, reader } = database
-    const before = await fingerprint()
-    await admin.query(`alter role ${reader} rename to ${reader}_x`)
-    const meanwhile = await fingerprint()
-    await admin.query(`alter role ${reader}_x rename to ${reader}`)
-    expect(meanwhile).not.toBe(before)
-    expect(await fingerprint()).toBe(before)
+  // One thing at a time: a role that stands in several places would be seen in any one of them.
+  it.each([
+    'grant select on :schema.journal to :named',
+    'grant select (at) on :schema.journal to :named',
+    'grant usage on type :schema.address to :named',
+    'grant execute on function :schema.secret() to :named',
+    'grant usage on schema :schema to :named',
+    'alter policy mine on :schema.orders to :named',
+    'alter default privileges in schema :schema grant usage on types to :named',
+    'alter default privileges grant select on tables to :named',
+  ])('is another when a role has another name: %s', async grant => {
+    const { admin, name } = database
+    const ask = () => templateFingerprint(queryOf(admin), template)
+    const [before, after] = await inTransaction(
+      admin,
+      async () => {
+        await admin.query(`create role ${name}_named`)
+        await admin.query(grant.replace(':schema', template).replace(':named', `${name}_named`))
+        const before = await ask()
+        await admin.query(`alter role ${name}_named rename to ${name}_renamed`)
+        return [before, await ask()]
+      },
+      'rollback',
+    )
+    expect(after).not.toBe(before)
   })
 
   it('is another when an extension moves, and when new objects get other privileges at first', async () => {
@@ -105,6 +130,7 @@ describePostgres('templateFingerprint', server => {
     const { rows } = await owner.query(`explain ${texts[0]}`, [template])
     await owner.query('rollback')
     const scans = rows.flatMap(row => [...row['QUERY PLAN'].matchAll(/Seq Scan on (pg_\w+)/g)].map(([, name]) => name))
-    expect([...new Set(scans)].sort()).toEqual([])
+    // As long as there are extensions, however many tenants.
+    expect([...new Set(scans)].sort()).toEqual(['pg_extension'])
   })
 })

@@ -1,8 +1,11 @@
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readClonePlan } from '../src/clone/clone-plan.ts'
+import { templateFingerprint } from '../src/clone/fingerprint.ts'
+import { outsideReferences } from '../src/clone/outside-references.ts'
 import { describeDifference, diffStructures, readStructure } from '../src/clone/structure.ts'
 import { type CloneDatabase, cloneDatabase, inTransaction, makeFixture, queryOf, template } from './clone-support.ts'
-import { mutations } from './fixture-mutations.ts'
+import { mutations } from './mutations/mutations.ts'
 
 describePostgres('readStructure and diffStructures', server => {
   let database: CloneDatabase
@@ -159,6 +162,12 @@ describePostgres('readStructure and diffStructures', server => {
           create policy p on plain using (id > 0); comment on table plain is 'x'`)
         const structure = await readStructure(queryOf(admin), 'trap')
         expect(structure.length).toBeGreaterThan(1000)
+        // What a provisioner asks while the schema stands first in its path.
+        expect(await templateFingerprint(queryOf(admin), 'trap')).toMatch(/^\d+ -?\d+$/)
+        expect(await outsideReferences(queryOf(admin), 'trap', [])).toEqual([])
+        // Operators cannot be cloned, which is found out when everything has been read.
+        const plan = readClonePlan(queryOf(admin), { schema: 'trap', versionTables: ['plain'] })
+        await expect(plan).rejects.toMatchObject({ code: 'TEMPLATE_INVALID' })
       },
       'rollback',
     )
