@@ -1,5 +1,6 @@
 import { type FreshDatabase, startPgBouncer, startPostgres } from '@tenantry/servers'
 import { brew } from './src/brew.ts'
+import { titleOf } from './src/isolation-kind.ts'
 import { mutants } from './src/mutants.ts'
 import { type Options, readOptions, usage } from './src/options.ts'
 import { createProgress } from './src/progress.ts'
@@ -14,8 +15,9 @@ function optionsOrExit(): Options {
   }
 }
 
-const { operations, seed, seals, routes, postgres, mutant: wanted, json } = optionsOrExit()
-const broken = mutants.filter(({ name }) => wanted === name || wanted === 'all')
+const { operations, seed, kinds, routes, postgres, mutant: wanted, json } = optionsOrExit()
+const chosen = new Set(kinds.map(titleOf))
+const broken = mutants.filter(({ name, kind }) => wanted === name || (wanted === 'all' && chosen.has(titleOf(kind))))
 if (wanted !== undefined && broken.length === 0) {
   console.error(`There is no mutant "${wanted}". Mutants: ${mutants.map(({ name }) => name).join(', ')}.`)
   process.exit(2)
@@ -35,12 +37,12 @@ async function pooledDatabase(): Promise<FreshDatabase> {
 async function storms(): Promise<boolean> {
   const reports: StormReport[] = []
   for (const route of routes) {
-    for (const seal of seals) {
-      const progress = createProgress(`${route}, seal ${seal}, seed ${seed}`, operations)
+    for (const kind of kinds) {
+      const progress = createProgress(`${route}, ${titleOf(kind)}, seed ${seed}`, operations)
       const namedStatements = route === 'direct' || pooler?.descriptor.namedStatements === true
       const freshDatabase = route === 'direct' ? server.freshDatabase : pooledDatabase
       const report = await brew({
-        ...{ freshDatabase, seal, route, namedStatements, operations, seed },
+        ...{ freshDatabase, kind, route, namedStatements, operations, seed },
         ...(route === 'pgbouncer' && { pooler }),
         onProgress: progress.at,
       })
@@ -71,11 +73,11 @@ async function storms(): Promise<boolean> {
 async function canaries(): Promise<boolean> {
   const results = []
   for (const mutant of broken) {
-    const { seal } = mutant
+    const { kind } = mutant
     const report = await brew({
       ...{
         freshDatabase: server.freshDatabase,
-        seal,
+        kind,
         route: 'direct',
         namedStatements: true,
         operations,
@@ -90,7 +92,7 @@ async function canaries(): Promise<boolean> {
       console.log(
         first === undefined
           ? `SURVIVED ${mutant.name} (${mutant.what}) ${report.operations} operations, seed ${seed}`
-          : `caught   ${mutant.name} (${mutant.what}) at operation ${first.operation} by "${first.name}": ${first.problem}`,
+          : `caught   ${mutant.name} (${mutant.what}) at operation ${first.operation} by "${first.name}": ${first.problem.replaceAll(/\s+/g, ' ')}`,
       )
   }
   if (json) console.log(JSON.stringify({ seed, results }, null, 2))

@@ -21,16 +21,11 @@ const enough = 8
 export function someAct(turn: Turn): Act {
   if (turn.random.chance(0.4)) return turn.random.pick(looks)(turn)
   const row = turn.rows.known().size > 2 ? turn.rows.take(turn.random) : undefined
-  if (row === undefined) return turn.random.pick(additions)(turn)
+  if (row === undefined) return someAddition(turn)
   const { id, version: before } = row
   if (turn.rows.known().size >= enough && turn.random.chance(0.6)) return removal(turn, id, before)
   if (turn.random.chance(0.25)) return pointRead(turn, id, before)
   return change(turn, id, before)
-}
-
-/** A statement that surely writes. */
-export function someAddition(turn: Turn): Act {
-  return turn.random.pick(additions)(turn)
 }
 
 function checkRows(turn: Turn, rows: readonly NoteRow[], wanted: ReadonlyMap<number, number>): void {
@@ -50,17 +45,17 @@ function pointRead(turn: Turn, id: number, version: number): Act {
   }
 }
 
-const changes = [
+const changes = (conflict: string) => [
   `update notes set version = $2 where id = $1 returning ${columns}`,
   `with mine as (select id from notes where id = $1), changed as (update notes n set version = $2 from mine where n.id = mine.id
     returning n.id, n.tag, n.version) select ${columns} from changed`,
   `insert into notes (id, tag, version) select id, tag, $2 from notes where id = $1
-    on conflict (tenant_id, id) do update set version = excluded.version returning ${columns}`,
+    on conflict ${conflict} do update set version = excluded.version returning ${columns}`,
 ]
 
 function change(turn: Turn, id: number, before: number): Act {
   const after = turn.rows.newVersion()
-  const text = turn.random.pick(changes)
+  const text = turn.random.pick(changes(turn.world.subject.conflict))
   return {
     edits: [{ id, before, after }],
     run: async query => checkRows(turn, (await query(text, [id, after])).rows, new Map([[id, after]])),
@@ -77,16 +72,18 @@ function removal(turn: Turn, id: number, before: number): Act {
   }
 }
 
-const insertions = [
+const insertions = (conflict: string) => [
   `insert into notes (id, tag, version) select * from unnest($1::int[], $2::text[], $3::bigint[]) returning ${columns}`,
   `with added as (insert into notes (id, tag, version) select * from unnest($1::int[], $2::text[], $3::bigint[])
     returning ${columns}), marked as (insert into marks (note, tag) select id, tag from added)
     select ${columns} from added`,
   `insert into notes (id, tag, version) select * from unnest($1::int[], $2::text[], $3::bigint[])
-    on conflict (tenant_id, id) do update set tag = 'overwritten ' || notes.tag returning ${columns}`,
+    on conflict ${conflict} do update set tag = 'overwritten ' || notes.tag returning ${columns}`,
 ]
 
-const additions = insertions.map(text => (turn: Turn): Act => {
+/** A statement that surely writes. */
+export function someAddition(turn: Turn): Act {
+  const text = turn.random.pick(insertions(turn.world.subject.conflict))
   const added = Array.from(
     { length: 1 + turn.random.int(3) },
     () => [turn.rows.newId(), turn.rows.newVersion()] as const,
@@ -96,7 +93,7 @@ const additions = insertions.map(text => (turn: Turn): Act => {
     edits: added.map(([id, after]) => ({ id, before: undefined, after })),
     run: async query => checkRows(turn, (await query(text, values)).rows, new Map(added)),
   }
-})
+}
 
 /** Without any filter: what is there of others must not be seen, and what is there of one's own must. */
 function everything(turn: Turn): Act {

@@ -12,6 +12,13 @@ export function errorCode(error: unknown): string {
 /** What any operation may meet while connections are killed and statements cancelled around it. */
 export const ambientCodes: readonly string[] = ['CONNECTION_LOST', 'DATABASE_UNAVAILABLE', '57014']
 
+/** The same for whoever uses the driver itself: how it and the server say that a connection is gone. */
+export const driverCodes: readonly string[] = [
+  ...['57P01', '08006', '08P01', 'EPIPE', 'ECONNRESET', 'ECONNREFUSED'],
+  'Error: Connection terminated unexpectedly',
+  'Error: Client has encountered a connection error and is not queryable',
+]
+
 /** After these nobody knows whether a statement that was sent took effect. */
 export function leavesUnknown(error: unknown): boolean {
   return /^(?:CONNECTION_LOST|QUERY_TIMEOUT)$/.test(errorCode(error))

@@ -1,7 +1,15 @@
 import type { Mutant } from './mutant.ts'
 import { aroundMutants } from './mutants/around.ts'
-import { databaseMutants } from './mutants/database.ts'
-import { wireMutants } from './mutants/wire.ts'
+import { rlsDatabaseMutants } from './mutants/rls-database.ts'
+import { rlsWireMutants } from './mutants/rls-wire.ts'
+import { schemaStoreMutants } from './mutants/schema-stores.ts'
+import { schemaWireMutants } from './mutants/schema-wire.ts'
 
 /** Each of them must be caught within 10,000 operations. */
-export const mutants: readonly Mutant[] = [...wireMutants, ...aroundMutants, ...databaseMutants]
+export const mutants: readonly Mutant[] = [
+  ...rlsWireMutants,
+  ...aroundMutants,
+  ...rlsDatabaseMutants,
+  ...schemaWireMutants,
+  ...schemaStoreMutants,
+]

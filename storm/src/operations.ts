@@ -1,29 +1,26 @@
-import { contextOperations } from './operations/contexts.ts'
-import { faultOperations } from './operations/faults.ts'
-import { forgeryOperations } from './operations/forgery.ts'
-import { hostileOperations } from './operations/hostile.ts'
-import { leaseOperations } from './operations/leases.ts'
-import { ordinaryOperations } from './operations/ordinary.ts'
 import type { Random } from './random.ts'
 import type { Operation } from './turn.ts'
 
-/** Everything that a tenant may do. The shares sum up to 100, so that each is a percentage. */
-export const operations: readonly Operation[] = [
-  ...ordinaryOperations,
-  ...faultOperations,
-  ...leaseOperations,
-  ...contextOperations,
-  ...hostileOperations,
-  ...forgeryOperations,
-]
+/** Chooses an operation, each as often as its share says. */
+export type ChooseOperation = (random: Random) => Operation
 
-const sum = operations.reduce((total, { share }) => total + share, 0)
-
-export function someOperation(random: Random): Operation {
-  let at = random.int(sum)
-  for (const operation of operations) {
-    at -= operation.share
-    if (at < 0) return operation
+/**
+ * @throws Error unless the shares sum up to 100, so that each is a percentage, and each operation has a name of its own, by which a
+ * problem is found.
+ */
+export function chooserOf(operations: readonly Operation[]): ChooseOperation {
+  const sum = operations.reduce((total, { share }) => total + share, 0)
+  if (sum !== 100) throw new Error(`The shares of the operations sum up to ${sum} and not to 100.`)
+  const names = operations.map(({ name }) => name)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice !== undefined) throw new Error(`Two operations are named "${twice}".`)
+  return random => {
+    let at = random.int(sum)
+    const found = operations.find(({ share }) => {
+      at -= share
+      return at < 0
+    })
+    if (found === undefined) throw new Error('There is nothing to choose.')
+    return found
   }
-  throw new Error('The shares do not sum up.')
 }

@@ -1,13 +1,14 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import type { Route, SealChoice } from './world.ts'
+import type { IsolationKind, Route } from './isolation-kind.ts'
+import { isolationNames, kindsOf } from './isolations.ts'
 
 /** What the command line asks for. */
 export interface Options {
   /** Of each combination. */
   readonly operations: number
   readonly seed: number
-  readonly seals: readonly SealChoice[]
+  readonly kinds: readonly IsolationKind[]
   readonly routes: readonly Route[]
   readonly postgres: string | undefined
   /** The name of a mutant, or `all`. */
@@ -15,8 +16,8 @@ export interface Options {
   readonly json: boolean
 }
 
-export const usage = `storm [--ops 20000] [--seal none|stamp|challenge|all] [--route direct|pgbouncer|all] [--seed n]
-      [--postgres 18|15] [--mutant name|all] [--json]`
+export const usage = `storm [--ops 20000] [--isolation rls|schema|all] [--seal none|stamp|challenge|all (of rls)]
+      [--route direct|pgbouncer|all] [--seed n] [--postgres 18|15] [--mutant name|all] [--json]`
 
 /** @throws Error that says what is wrong with the arguments. */
 export function readOptions(args: readonly string[]): Options {
@@ -25,7 +26,8 @@ export function readOptions(args: readonly string[]): Options {
     options: {
       ops: { type: 'string' },
       seed: { type: 'string' },
-      seal: { type: 'string', default: 'all' },
+      isolation: { type: 'string' },
+      seal: { type: 'string' },
       route: { type: 'string', default: 'all' },
       postgres: { type: 'string' },
       mutant: { type: 'string' },
@@ -35,10 +37,17 @@ export function readOptions(args: readonly string[]): Options {
   // A mutant has to be caught within ten thousand.
   const operations = whole('--ops', values.ops ?? (values.mutant === undefined ? '20000' : '10000'))
   if (operations < 1) throw new Error('--ops must be at least 1.')
+  // Who names a seal speaks of the isolation that has some.
+  const isolations = among(
+    '--isolation',
+    values.isolation ?? (values.seal === undefined ? 'all' : 'rls'),
+    isolationNames,
+  )
+  if (values.seal !== undefined && !isolations.includes('rls')) throw new Error('--seal is for --isolation rls.')
   return {
     operations,
     seed: values.seed === undefined ? randomInt(2 ** 31) : whole('--seed', values.seed),
-    seals: among('--seal', values.seal, ['none', 'stamp', 'challenge']),
+    kinds: kindsOf(isolations, among('--seal', values.seal ?? 'all', ['none', 'stamp', 'challenge'])),
     routes: among('--route', values.route, ['direct', 'pgbouncer']),
     postgres: values.postgres === undefined ? undefined : among('--postgres', values.postgres, ['18', '15'])[0],
     mutant: values.mutant,

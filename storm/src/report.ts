@@ -1,9 +1,12 @@
+import { titleOf } from './isolation-kind.ts'
 import type { Problem, Tally } from './tally.ts'
 import type { World } from './world.ts'
 
-/** The outcome of one combination of seal and route; plain JSON. */
+/** The outcome of one isolation by one route; plain JSON. */
 export interface StormReport {
-  readonly seal: string
+  readonly isolation: string
+  /** What was chosen of it, such as `seal stamp`. */
+  readonly variant: string
   readonly route: string
   readonly seed: number
   readonly operations: number
@@ -13,8 +16,10 @@ export interface StormReport {
   readonly leaks: number
   readonly wrongAnswers: number
   readonly unexpectedErrors: number
-  /** Crossings that this seal is known not to stop, by operation; not among the leaks. */
+  /** Crossings that this isolation is known not to stop, by operation; not among the leaks. */
   readonly openByDesign: Readonly<Record<string, number>>
+  /** Why it does not stop them. */
+  readonly openBecause: string
   /** Rows that a lost connection has left in either state; the audit takes both. */
   readonly unknownRows: number
   /** Errors that had to be expected. */
@@ -30,16 +35,18 @@ export interface StormReport {
 const shown = 10
 
 export function reportOf(world: World, seed: number, seconds: number, poolerDeaths: readonly string[]): StormReport {
-  const { tally, seal, route } = world
+  const { tally, route } = world
+  const { name: isolation, variant, openBecause } = world.kind
   const { operations, answered, rows, problems } = tally
   const counted = (kind: Problem['kind']) => problems.filter(problem => problem.kind === kind).length
   return {
-    ...{ seal, route, seed, operations, answered },
+    ...{ isolation, variant, route, seed, operations, answered },
     rowsChecked: rows,
     leaks: counted('leak'),
     wrongAnswers: counted('wrong'),
     unexpectedErrors: counted('unexpected'),
     openByDesign: sorted(tally.open),
+    openBecause,
     unknownRows: [...world.rows.values()].reduce((sum, model) => sum + model.unknownCount(), 0),
     errors: sorted(tally.errors),
     poolerDeaths,
@@ -60,8 +67,9 @@ export function describeReport(report: StormReport): string {
       .map(([name, count]) => `${name} ${count}`)
       .join(', ')
   const open = list(report.openByDesign)
+  const title = titleOf({ name: report.isolation, variant: report.variant })
   return [
-    `${isClean(report) ? 'ok    ' : 'FAILED'} ${report.route}, seal ${report.seal}: ${report.leaks} leaks, ` +
+    `${isClean(report) ? 'ok    ' : 'FAILED'} ${report.route}, ${title}: ${report.leaks} leaks, ` +
       `${report.wrongAnswers} wrong answers, ${report.unexpectedErrors} unexpected errors in ${report.operations} operations ` +
       `(seed ${report.seed})`,
     `       ${report.rowsChecked} rows checked, ${report.answered} operations answered, ${report.unknownRows} rows of unknown ` +
@@ -70,17 +78,11 @@ export function describeReport(report: StormReport): string {
     ...(report.poolerDeaths.length === 0
       ? []
       : [`       the pooler died ${report.poolerDeaths.length} times; the last time ${report.poolerDeaths.at(-1)}`]),
-    ...(open === '' ? [] : [`       OPEN BY DESIGN, ${reasonOf(report.seal)}: ${open}`]),
+    ...(open === '' ? [] : [`       OPEN BY DESIGN, ${report.openBecause}: ${open}`]),
     ...report.problems.map(
       ({ kind, operation, name, problem }) => `       ${kind} at ${operation} (${name}): ${problem}`,
     ),
   ].join('\n')
-}
-
-function reasonOf(seal: string): string {
-  return seal === 'none'
-    ? 'SQL that is injected can name another tenant when nothing is sealed'
-    : 'a captured stamp can be replayed for some seconds'
 }
 
 function sorted(counts: Tally['errors']): Record<string, number> {

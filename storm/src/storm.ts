@@ -1,5 +1,4 @@
 import { checkAfter } from './after.ts'
-import { operations as all, someOperation } from './operations.ts'
 import { createRandom } from './random.ts'
 import type { Turn } from './turn.ts'
 import type { World } from './world.ts'
@@ -29,7 +28,7 @@ export async function runStorm(world: World, options: StormOptions): Promise<num
 
   async function operate(index: number): Promise<void> {
     const random = createRandom(seed, index)
-    const operation = someOperation(random)
+    const operation = world.someOperation(random)
     const { name, expects = [] } = operation
     const tenant = random.pick(world.tenants)
     const other = random.pick(world.tenants.filter(({ id }) => id !== tenant.id))
@@ -82,6 +81,3 @@ export async function runStorm(world: World, options: StormOptions): Promise<num
     })
   }
 }
-
-/** The names of everything that a storm does. */
-export const operationNames: readonly string[] = all.map(({ name }) => name)

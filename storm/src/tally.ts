@@ -20,7 +20,7 @@ export interface Tally {
   readonly problems: Problem[]
   /** Errors that had to be expected, by code. */
   readonly errors: Map<string, number>
-  /** Crossings that the chosen seal is known not to stop, by operation. */
+  /** Crossings that the isolation is known not to stop, by operation. */
   readonly open: Map<string, number>
   problem(problem: Problem): void
   /** Something outside of every operation went wrong. */

@@ -37,7 +37,7 @@ export interface TaggedRow {
 }
 
 /** The text that says whose row it is; it stands in every row. */
-export function tagOf(tenant: Tenant): string {
+export function tagOf(tenant: Pick<Tenant, 'id'>): string {
   return `of ${tenant.id}`
 }
 
@@ -49,7 +49,7 @@ export function checkOwn<Row extends TaggedRow>(turn: Turn, rows: readonly Row[]
   return rows
 }
 
-/** Looks at rows that a hostile statement got. `open` says whether the seal is known not to stop this one. */
+/** Looks at rows that a hostile statement got. `open` says whether the isolation is known not to stop this one. */
 export function checkHostile(turn: Turn, rows: readonly TaggedRow[], open: boolean): void {
   const own = tagOf(turn.tenant)
   turn.world.tally.rows += rows.length

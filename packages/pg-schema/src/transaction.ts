@@ -9,10 +9,7 @@ export async function inTransaction<T>(
   pool: pg.Pool,
   work: (query: Query, client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect()
-  // While it is lent nobody else listens, and the loss of the connection would end the process; the statement tells of it.
-  const ignore = () => undefined
-  client.on('error', ignore)
+  const client = await lent(pool)
   const query: Query = (text, values) => client.query(text, values === undefined ? undefined : [...values])
   let broken = true
   try {
@@ -36,4 +33,22 @@ export async function inTransaction<T>(
     client.off('error', ignore)
     client.release(broken)
   }
+}
+
+/**
+ * While a connection is lent nobody else listens, and its loss would end the process; a statement tells of it. So somebody listens from
+ * the call that gives it, not from the promise: the server may say in one packet that it is ready, and that it goes down.
+ */
+function lent(pool: pg.Pool): Promise<pg.PoolClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) return reject(error)
+      client.on('error', ignore)
+      resolve(client)
+    })
+  })
+}
+
+function ignore(): void {
+  // Whoever uses the connection is told by what they wait for.
 }

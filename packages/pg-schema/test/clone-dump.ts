@@ -5,9 +5,14 @@ import type pg from 'pg'
  * shares nothing with what clones, so that a mistake there is seen here. Numbers of objects are told by name, and those of columns,
  * which a dropped one moves, by the names of the columns.
  */
-export async function catalogDump(client: pg.Client, schema: string): Promise<readonly string[]> {
-  await client.query('begin; set local search_path = pg_catalog; set local timezone = utc')
+export async function catalogDump(
+  client: pg.Client,
+  schema: string,
+  within: 'transaction' | 'savepoint' = 'transaction',
+): Promise<readonly string[]> {
+  await client.query(within === 'savepoint' ? 'savepoint dump' : 'begin')
   try {
+    await client.query('set local search_path = pg_catalog; set local timezone = utc')
     const lines: string[] = []
     for (const [what, sql] of Object.entries(queries)) {
       const { rows } = await client.query<{ line: string }>(`select line::text from (${sql}) x(line)`, [schema])
@@ -15,7 +20,7 @@ export async function catalogDump(client: pg.Client, schema: string): Promise<re
     }
     return lines.sort()
   } finally {
-    await client.query('rollback')
+    await client.query(within === 'savepoint' ? 'rollback to savepoint dump' : 'rollback')
   }
 }
 

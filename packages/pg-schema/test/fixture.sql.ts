@@ -101,7 +101,7 @@ create table constants (
   cfg regconfig default 'english', z time with time zone default '01:02:03+01'
 );
 create table empty ();
-create unlogged table scratch (id serial, k int generated always as identity) with (fillfactor = 50, autovacuum_enabled = false, toast.autovacuum_enabled = false);
+create unlogged table scratch (id serial, k int generated always as identity, body text) with (fillfactor = 50, autovacuum_enabled = false, toast.autovacuum_enabled = false);
 create table "select" ("Order Id" int primary key, "say ""hi""" text default 'a', "ünïcode" "Weird Kind", "${longest}" int);
 create table "${longest}" ("${longest}" int constraint "K${longest.slice(1)}" primary key, "table" int references "select");
 create index on "select" ("say ""hi""", "ünïcode");

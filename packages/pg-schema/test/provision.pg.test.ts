@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { isTenancyError, type Tenant } from '@tenantry/core'
-import { startFaultProxy } from '@tenantry/servers'
+import { startDyingWay, startFaultProxy } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
@@ -280,6 +280,16 @@ describePostgres('provisioning', server => {
         await open().deprovision(tenant)
       }
     expect(cuts).toBeGreaterThan(10)
+  })
+
+  it('a connection that is lost in the packet that says it is ready fails what waits for it, and not the process', async () => {
+    const { url, close } = await startDyingWay(database.provisionerUrl)
+    const dying = new pg.Pool({ connectionString: url, max: 1 })
+    // An error that nobody catches fails the run of the tests.
+    const error = await failureOf(open({ provisioner: dying }).provision(tenantOf()))
+    expect(error.code).toBe('PROVISIONING_FAILED')
+    await dying.end()
+    close()
   })
 
   it('a process that is killed leaves nothing half made', { timeout: 120_000 }, async () => {

@@ -1,6 +1,5 @@
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { isTenancyError } from '@tenantry/core'
-import type { PostgresServer } from '@tenantry/servers'
+import { type PostgresServer, startDyingWay } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -164,7 +163,7 @@ describePostgres('a lost database', server => {
     })
 
     it('as soon as it is open, in the packet that says so: nothing ends but what waits for it', async () => {
-      const { url, close } = await dyingServer(db.database.runtimeUrl)
+      const { url, close } = await startDyingWay(db.database.runtimeUrl)
       // Several connections, for the later ones are asked for in another way.
       const { pool, acme } = createBench(url, { max: 2 })
       expect(await refusal(acme.query('select 1'))).toMatch(/^(?:CONNECTION_LOST|DATABASE_UNAVAILABLE)$/)
@@ -191,32 +190,6 @@ describePostgres('a lost database', server => {
       expect(await backend(acme)).toBe(pid)
     })
   })
-
-  /** A way to a server on which each message that it is ready is followed, in one packet, by one that it goes down. */
-  async function dyingServer(real: string): Promise<{ url: string; close(): void }> {
-    const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0')
-    const fatal = Buffer.concat([Buffer.from('E\0\0\0\0'), fields])
-    fatal.writeInt32BE(fields.length + 4, 1)
-    const url = new URL(real)
-    const { hostname, port } = url
-    const proxy = createServer(client => {
-      const upstream = connect(Number(port), hostname)
-      client.pipe(upstream)
-      for (const socket of [client, upstream]) socket.on('error', () => socket.destroy())
-      upstream.on('data', data => {
-        const ready = data.subarray(-6).toString('latin1').startsWith('Z\0\0\0\u0005')
-        if (!ready) client.write(data)
-        else {
-          client.end(Buffer.concat([data, fatal]))
-          upstream.destroy()
-        }
-      })
-    })
-    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
-    url.hostname = '127.0.0.1'
-    url.port = String((proxy.address() as AddressInfo).port)
-    return { url: url.href, close: () => proxy.close() }
-  }
 
   async function sleeping(connectionString: string, count: number): Promise<void> {
     const client = new pg.Client(connectionString)

@@ -1,6 +1,7 @@
 import type { Isolation, Tenant } from '@tenantry/core'
 import type { TenantClient, TenantPool } from '@tenantry/pg'
 import type pg from 'pg'
+import { rls } from '../isolations/rls/rls.ts'
 import type { Mutant } from '../mutant.ts'
 
 // Mutants of what stands around the connection: who is the tenant, who holds the client, whose result is it.
@@ -41,7 +42,7 @@ export const aroundMutants: readonly Mutant[] = [
   {
     name: 'tenant-cached',
     what: 'the tenant is asked once and remembered',
-    seal: 'none',
+    kind: rls('none'),
     wrap(isolation) {
       let first: Tenant | undefined
       return {
@@ -57,8 +58,8 @@ export const aroundMutants: readonly Mutant[] = [
   {
     name: 'kept-client',
     what: 'a lease that was released works on',
-    seal: 'none',
-    wrap: (isolation, clients) =>
+    kind: rls('none'),
+    wrap: (isolation, { clients }) =>
       around(isolation, clients, handle => ({
         connect: ((callback?: unknown) =>
           callback === undefined
@@ -69,8 +70,8 @@ export const aroundMutants: readonly Mutant[] = [
   {
     name: 'result-cached',
     what: 'results are remembered by text and values, without the tenant',
-    seal: 'none',
-    wrap(isolation, clients) {
+    kind: rls('none'),
+    wrap(isolation, { clients }) {
       const results = new Map<string, Promise<pg.QueryResult>>()
       return around(isolation, clients, handle => ({
         query: ((...args: unknown[]) => {
@@ -87,8 +88,8 @@ export const aroundMutants: readonly Mutant[] = [
   {
     name: 'callbacks-batched',
     what: 'callbacks run in the context of whoever came first',
-    seal: 'none',
-    wrap(isolation, clients) {
+    kind: rls('none'),
+    wrap(isolation, { clients }) {
       let waiting: (() => void)[] = []
       return around(isolation, clients, handle => ({
         query: ((...args: unknown[]) => {

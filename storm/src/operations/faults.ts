@@ -4,19 +4,8 @@ import { leasing, transaction } from '../transaction.ts'
 import { checkOwn, editing, type Operation, queryOf, refused, type Turn } from '../turn.ts'
 import { wireCancel } from '../wire-cancel.ts'
 
-/** Any backend of the runtime role: most often another tenant's. */
-async function atAnyBackend(turn: Turn, what: 'pg_terminate_backend' | 'pg_cancel_backend'): Promise<void> {
-  const { admin, runtimeRole } = turn.world
-  const chance = String(turn.random.int(2 ** 30))
-  await admin.query(
-    `select ${what}(pid) from (select pid from pg_stat_activity where datname = current_database() and usename = $1
-      order by md5(pid || $2) limit 1) victim`,
-    [runtimeRole, chance],
-  )
-}
-
 async function cancelAnyClient(turn: Turn): Promise<void> {
-  const clients = [...turn.world.clients]
+  const clients = [...turn.world.subject.clients]
   // While the pooler is down there is none.
   if (clients.length === 0) return
   const client = turn.random.pick(clients)
@@ -41,13 +30,12 @@ export const faultOperations: readonly Operation[] = [
   {
     name: 'killed by an administrator',
     share: 3,
-    run: turn => both(atAnyBackend(turn, 'pg_terminate_backend'), slowRead(turn)),
+    run: turn => both(turn.world.subject.strike('terminate', turn.random), slowRead(turn)),
   },
   {
     name: 'kills its own connection',
     share: 1,
-    run: turn =>
-      refused(turn, ['CONNECTION_LOST'], () => turn.db.query('select pg_terminate_backend(pg_backend_pid())')),
+    run: turn => refused(turn, ['CONNECTION_LOST'], () => turn.db.query('select die()')),
   },
   {
     name: 'killed in a transaction',
@@ -60,7 +48,7 @@ export const faultOperations: readonly Operation[] = [
         refused(turn, ['CONNECTION_LOST'], () =>
           transaction(turn, async client => {
             await act.run(queryOf(turn, client))
-            await client.query('select pg_terminate_backend(pg_backend_pid())')
+            await client.query('select die()')
           }),
         ),
       )
@@ -69,7 +57,7 @@ export const faultOperations: readonly Operation[] = [
   {
     name: 'cancelled by an administrator',
     share: 2,
-    run: turn => both(atAnyBackend(turn, 'pg_cancel_backend'), slowRead(turn)),
+    run: turn => both(turn.world.subject.strike('cancel', turn.random), slowRead(turn)),
   },
   {
     name: 'cancelled on the wire',
@@ -97,7 +85,8 @@ export const faultOperations: readonly Operation[] = [
     name: 'client timeout',
     share: 1,
     async run(turn) {
-      const text = 'select tag, pg_sleep(0.03) from notes limit 2'
+      // Long enough for a machine that is busy with other things.
+      const text = 'select tag, pg_sleep(0.1) from notes limit 2'
       const slow = { text, query_timeout: 5 } as pg.QueryConfig
       if (turn.random.chance(0.5)) return refused(turn, ['QUERY_TIMEOUT'], () => turn.db.query(slow))
       const act = someAddition(turn)

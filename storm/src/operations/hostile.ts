@@ -1,50 +1,24 @@
-import { Caught } from '../caught.ts'
 import { leasing, transaction } from '../transaction.ts'
-import { attempt, checkOwn, type Operation, refused, type Turn, tagOf } from '../turn.ts'
+import { checkOwn, type Operation, refused, type Turn } from '../turn.ts'
 
-// Hostile statements that no seal is needed against. What forges the tenant stands in forgery.ts.
+// Hostile statements that every isolation on Postgres must refuse or survive. What reaches for another tenant stands in its room.
 
-/** Reaches for the other tenant by name. */
-const reaching: readonly ((turn: Turn) => Promise<unknown>)[] = [
-  async turn =>
-    checkOwn(turn, (await turn.db.query('select tag from notes where tenant_id = $1', [turn.other.id])).rows),
-  turn =>
-    refused(turn, ['42501'], () =>
-      turn.db.query('insert into notes (tenant_id, id, tag, version) values ($1, $2, $3, 0)', [
-        turn.other.id,
-        1_000_000 + turn.random.int(1000),
-        tagOf(turn.tenant),
-      ]),
-    ),
-  async turn => {
-    const row = [...turn.rows.known().keys()][0]
-    if (row === undefined) return
-    const text = 'update notes set tenant_id = $1 where id = $2 returning tag'
-    const moved = await attempt(turn, ['42501'], () => turn.db.query(text, [turn.other.id, row]))
-    // Without an error the row must have been removed in the meantime.
-    if (moved !== undefined && moved.rowCount !== 0) throw new Caught('leak', 'a row was moved to another tenant')
-  },
-  async turn =>
-    checkOwn(turn, (await turn.db.query('delete from notes where tenant_id = $1 returning tag', [turn.other.id])).rows),
-  turn =>
-    refused(turn, ['42501'], () =>
-      turn.db.query(
-        `insert into notes (tenant_id, id, tag, version) select $1, id, 'stolen', 0 from generate_series(1, 6) id
-         on conflict (tenant_id, id) do update set tag = 'stolen ' || notes.tag returning tag`,
-        [turn.other.id],
-      ),
-    ),
-]
+/** A statement, and the codes that the server or Tenantry may refuse it with. */
+export type Denied = readonly [text: string, ...codes: string[]]
 
-/** What is refused before it is sent. */
+/** What an isolation adds. */
+export interface HostileParts {
+  /** What is refused before it is sent. */
+  readonly refused: readonly string[]
+  /** What the server refuses. */
+  denied(turn: Turn): readonly Denied[]
+}
+
 const refusedTexts = [
   'reset all',
-  'reset tenantry.tenant_id',
   '/* a /* nested */ comment */ ; discard all',
   'set role postgres',
   'set session authorization default',
-  `set tenantry.tenant_id = 'x'`,
-  `-- a line\nset local tenantry.tenant_id = 'x'`,
   'commit',
   '; ; rollback',
   'begin',
@@ -54,10 +28,8 @@ const refusedTexts = [
   'copy notes to stdout',
 ]
 
-/** What the server refuses, each with its code. */
-const deniedTexts: readonly (readonly [text: string, ...codes: string[]])[] = [
+const deniedTexts: readonly Denied[] = [
   ['select 1; commit; select tag from notes', '42601'],
-  [`select tag from notes; set tenantry.tenant_id = 'x'`, '42601'],
   [`select set_config('role', 'pg_read_all_data', true)`, '42501', 'STATEMENT_REFUSED'],
   [`select set_config('session_authorization', 'pg_read_all_data', true)`, '42501', 'STATEMENT_REFUSED'],
   [`do $$ begin execute 'set role pg_read_all_data'; end $$`, '42501', 'STATEMENT_REFUSED'],
@@ -66,21 +38,20 @@ const deniedTexts: readonly (readonly [text: string, ...codes: string[]])[] = [
   ['truncate notes', '42501'],
   ['create policy mine on notes using (true)', '42501'],
   [`create function steal() returns text language sql as 'select null'`, '42501'],
-  ['select * into temporary stolen from notes', '42501', 'STATEMENT_REFUSED'],
 ]
 
-export const hostileOperations: readonly Operation[] = [
-  { name: 'reaching for another tenant', share: 2, run: async turn => void (await turn.random.pick(reaching)(turn)) },
+export const hostileOperations = (parts: HostileParts): readonly Operation[] => [
   {
     name: 'refused statements',
     share: 1,
-    run: turn => refused(turn, ['STATEMENT_REFUSED'], () => turn.db.query(turn.random.pick(refusedTexts))),
+    run: turn =>
+      refused(turn, ['STATEMENT_REFUSED'], () => turn.db.query(turn.random.pick([...refusedTexts, ...parts.refused]))),
   },
   {
     name: 'denied statements',
     share: 1,
     async run(turn) {
-      const [text, ...codes] = turn.random.pick(deniedTexts)
+      const [text, ...codes] = turn.random.pick([...deniedTexts, ...parts.denied(turn)])
       await refused(turn, codes, () => turn.db.query(text))
     },
   },

@@ -1,47 +1,29 @@
 import type { TenantClient } from '@tenantry/pg'
 import type pg from 'pg'
 import { someAddition } from '../acts.ts'
-import { Cursor } from '../cursor.ts'
+import { readByCursor } from '../cursor.ts'
+import { driverCodes } from '../error-code.ts'
 import { leasing, transaction } from '../transaction.ts'
-import { checkOwn, editing, type Operation, queryOf, refused } from '../turn.ts'
+import { checkOwn, editing, type Operation, queryOf, refused, type Turn } from '../turn.ts'
 
 const allTags = 'select tag from notes order by id'
-
-/** pg-cursor 2.22 waits for ever when it is closed, or has read its last row, and the connection ends before the server answers. */
-function endOf(client: TenantClient): Promise<never> {
-  return new Promise((_, reject) => {
-    client.once('end', () => reject(Object.assign(new Error('The connection ended.'), { code: 'CONNECTION_LOST' })))
-  })
-}
 
 // What would change others' statements, or stop them, if it stayed in the session.
 const plants = [
   `select set_config('search_path', 'pg_catalog', false)`,
   `select set_config('row_security', 'off', false)`,
   `select set_config('default_transaction_read_only', 'on', false)`,
-  `select set_config('tenantry.tenant_id', 'nobody', false)`,
   'select pg_try_advisory_lock(hashtext(current_user))',
 ]
 
-export const leaseOperations: readonly Operation[] = [
+/** @param more - statements that leave a tenant in the session. */
+export const leaseOperations = (more: (turn: Turn) => readonly string[]): readonly Operation[] => [
   {
     name: 'cursor in a transaction',
     share: 1,
     // A cursor speaks the protocol itself, and its errors come from pg as they are: 25P02 where what carries its tenant was cancelled.
-    expects: ['25P02', '57P01', '08P01', 'EPIPE', 'ECONNRESET', 'Error: Connection terminated unexpectedly'],
-    run: turn =>
-      transaction(turn, async client => {
-        const cursor = client.query(new Cursor(allTags))
-        async function readAll(): Promise<void> {
-          try {
-            for (let rows = await cursor.read(3); rows.length > 0; rows = await cursor.read(3)) checkOwn(turn, rows)
-          } finally {
-            // Or ROLLBACK would wait behind it for ever.
-            await cursor.close()
-          }
-        }
-        await Promise.race([readAll(), endOf(client)])
-      }),
+    expects: ['25P02', ...driverCodes],
+    run: turn => transaction(turn, client => readByCursor(client, allTags, rows => checkOwn(turn, rows))),
   },
   {
     name: 'declared cursor',
@@ -101,7 +83,7 @@ export const leaseOperations: readonly Operation[] = [
     name: 'planted session state',
     share: 1,
     async run(turn) {
-      const plant = turn.random.pick(plants)
+      const plant = turn.random.pick([...plants, ...more(turn)])
       const alone = turn.random.chance(0.5)
       async function planting(): Promise<void> {
         if (alone) await turn.db.query(plant)

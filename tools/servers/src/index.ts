@@ -6,6 +6,7 @@ export {
 } from './fault-proxy/at-every-message.ts'
 export type { ActiveRule, Fault, FaultRule, SeenMessage } from './fault-proxy/fault-rules.ts'
 export type { BackendMessage, Direction, FrontendMessage } from './fault-proxy/message-names.ts'
+export { startDyingWay } from './fault-proxy/start-dying-way.ts'
 export {
   type FaultProxy,
   type FaultProxyOptions,

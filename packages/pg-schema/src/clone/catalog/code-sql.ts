@@ -103,7 +103,7 @@ from pg_catalog.pg_description d join pg_catalog.pg_class k on k.oid = d.classoi
 where d.objoid = any (array(${commented})) order by 1, 2, 3`
 
 const others = `
-select k.relname || ' ' || d.objid::text as key, i.type || ' ' ||
+select k.relname::text || ' ' || d.objid::text as key, i.type || ' ' ||
   case when pg_catalog.starts_with(i.identity, pg_catalog.quote_ident(n.nspname) || '.')
     then pg_catalog.substr(i.identity, pg_catalog.length(pg_catalog.quote_ident(n.nspname)) + 2) else i.identity end as name
 from pg_catalog.pg_depend d join pg_catalog.pg_class k on k.oid = d.classid

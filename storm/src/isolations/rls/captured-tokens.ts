@@ -1,4 +1,4 @@
-import type { Random } from './random.ts'
+import type { Random } from '../../random.ts'
 
 /** The proof of a tenant's context, as an attacker with a way to read it would have it. */
 export interface CapturedToken {

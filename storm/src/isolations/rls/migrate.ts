@@ -3,8 +3,9 @@ import { secret } from '@tenantry/core'
 import { installSeal, protectTable, type SealKey, sealKeyStatement } from '@tenantry/pg-rls'
 import type { FreshDatabase } from '@tenantry/servers'
 import pg from 'pg'
-import { tagOf } from './turn.ts'
-import type { SealChoice } from './world.ts'
+import { tagOf } from '../../turn.ts'
+import { helpers } from '../postgres/helpers.ts'
+import type { SealChoice } from './rls.ts'
 
 /** The key of every storm; the attackers in it do not have it. */
 export const sealKey: SealKey = { id: 7, secret: secret('the storm seals with this key, which nobody else knows') }
@@ -14,14 +15,6 @@ const tables = [
     primary key (tenant_id, id))`,
   `create table marks (tenant_id text not null, note int not null, tag text not null, primary key (tenant_id, note),
     foreign key (tenant_id, note) references notes on delete cascade)`,
-]
-
-// What is hostile may stand in a function of the application, where no reading of statements finds it.
-const helpers = [
-  `create function put(name text, value text) returns text language sql volatile as 'select set_config($1, $2, true)'`,
-  `create function forget() returns void language plpgsql as
-    $$ begin execute 'reset tenantry.tenant_id'; execute 'reset all'; end $$`,
-  `create function tell() returns void language plpgsql as $$ begin raise notice 'a notice'; end $$`,
 ]
 
 /**
@@ -38,7 +31,7 @@ export async function migrate(
   const admin = new pg.Client({ connectionString: adminUrl })
   await Promise.all([owner.connect(), admin.connect()])
   try {
-    for (const text of [...tables, ...helpers]) await owner.query(text)
+    for (const text of [...tables, ...helpers({ settings: ['tenantry.tenant_id'] })]) await owner.query(text)
     if (seal !== 'none') {
       for (const text of installSeal({ mode: seal, runtimeRole, tableOwner: ownerRole })) await admin.query(text)
       const { text, values } = sealKeyStatement(sealKey)

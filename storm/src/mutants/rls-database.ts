@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { rls } from '../isolations/rls/rls.ts'
 import type { Mutant } from '../mutant.ts'
 
 // Mutants of the policies and of the seal's verifier.
@@ -23,36 +24,36 @@ async function verifierWithout(admin: pg.Pool, piece: RegExp): Promise<readonly 
   return [cut]
 }
 
-export const databaseMutants: readonly Mutant[] = [
+export const rlsDatabaseMutants: readonly Mutant[] = [
   {
     name: 'no-check',
     what: 'the policy has WITH CHECK (true)',
-    seal: 'none',
+    kind: rls('none'),
     statements: () => policy('restrictive', own, 'true'),
   },
   {
     name: 'permissive',
     what: 'the policy is permissive, and OR-ed with the gate',
-    seal: 'none',
+    kind: rls('none'),
     statements: () => policy('permissive', own, own),
   },
   {
     name: 'marks-open',
     what: 'one of two tables has no policy for tenants',
-    seal: 'none',
+    kind: rls('none'),
     statements: () => ['drop policy tenantry_tenant on marks'],
   },
   {
     name: 'owner-not-forced',
     what: 'the application connects as the owner, and row security is not forced',
-    seal: 'none',
+    kind: rls('none'),
     asOwner: true,
     statements: () => ['alter table notes no force row level security'],
   },
   {
     name: 'frozen-policy',
     what: 'the policy asks an IMMUTABLE function, which a prepared plan remembers',
-    seal: 'none',
+    kind: rls('none'),
     statements: () => [
       `create function current_tenant_frozen() returns text language sql immutable
         as $$ select nullif(current_setting('tenantry.tenant_id', true), '') $$`,
@@ -62,25 +63,25 @@ export const databaseMutants: readonly Mutant[] = [
   {
     name: 'seal-not-asked',
     what: 'the policy believes the setting, although the tenant is sealed',
-    seal: 'challenge',
+    kind: rls('challenge'),
     statements: () => policy('restrictive', own, own),
   },
   {
     name: 'code-not-compared',
     what: 'the verifier compares everything but the authentication code',
-    seal: 'stamp',
-    statements: admin => verifierWithout(admin, /\n\s+and pg_catalog\.sha256\([^;]*(?=;)/),
+    kind: rls('stamp'),
+    statements: ({ admin }) => verifierWithout(admin, /\n\s+and pg_catalog\.sha256\([^;]*(?=;)/),
   },
   {
     name: 'challenge-not-compared',
     what: 'the verifier takes tokens of other transactions',
-    seal: 'challenge',
-    statements: admin => verifierWithout(admin, /\n\s+and pg_catalog\.substr\(t, 3, 12\)[^\n]*/),
+    kind: rls('challenge'),
+    statements: ({ admin }) => verifierWithout(admin, /\n\s+and pg_catalog\.substr\(t, 3, 12\)[^\n]*/),
   },
   {
     name: 'stamp-for-ever',
     what: 'the verifier takes stamps of other connections and of long ago',
-    seal: 'stamp',
-    statements: admin => verifierWithout(admin, /\n\s+and pg_catalog\.substr\(t, 3, 4\)[^\n]*\n[^\n]*/),
+    kind: rls('stamp'),
+    statements: ({ admin }) => verifierWithout(admin, /\n\s+and pg_catalog\.substr\(t, 3, 4\)[^\n]*\n[^\n]*/),
   },
 ]

@@ -1,0 +1,13 @@
+import type { IsolationKind } from './isolation-kind.ts'
+import { rls, type SealChoice } from './isolations/rls/rls.ts'
+import { schema } from './isolations/schema/schema.ts'
+
+/** As on the command line. */
+export const isolationNames = ['rls', 'schema'] as const
+export type IsolationName = (typeof isolationNames)[number]
+
+/** Every kind of these isolations; one with a seal once for each. */
+export function kindsOf(isolations: readonly IsolationName[], seals: readonly SealChoice[]): readonly IsolationKind[] {
+  const kinds: Readonly<Record<IsolationName, readonly IsolationKind[]>> = { rls: seals.map(rls), schema: [schema] }
+  return isolations.flatMap(name => kinds[name])
+}
