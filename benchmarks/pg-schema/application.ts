@@ -29,20 +29,27 @@ export const bareStatements: readonly string[] = [
   ]),
 ]
 
-/** The same tables by way of their history: for each a migration as frameworks write them, one statement an operation. */
+/**
+ * The same tables by way of their history, a migration for each as frameworks write them: one statement an operation, and with what
+ * a history has that its end does not show: a type that was changed, an index that was replaced, a column that was filled.
+ */
 export const migrations: readonly (readonly string[])[] = [
   [makeLedger],
   ...Array.from({ length: tables }, (_, index) => index + 1).map(number => [
-    `create table table_${number} (id bigint generated always as identity primary key, name text)`,
-    `alter table table_${number} add column parent bigint`,
+    `create table table_${number} (id bigint generated always as identity primary key, name text, parent bigint,
+       amount int not null default 0)`,
     `alter table table_${number} add foreign key (parent) references table_${before(number)} on delete cascade`,
     `create index on table_${number} (parent)`,
-    `alter table table_${number} add column amount numeric(12, 2) not null default 0 check (amount >= 0)`,
     `alter table table_${number} add column data jsonb not null default '{}'`,
     `alter table table_${number} add column created_at timestamptz not null default now()`,
-    `create index on table_${number} (created_at desc, id)`,
+    `create index created_${number} on table_${number} (created_at)`,
+    `alter table table_${number} alter column amount type numeric(12, 2)`,
+    `alter table table_${number} add check (amount >= 0)`,
+    `update table_${number} set name = 'number ' || id where name is null`,
     `alter table table_${number} alter column name set not null`,
     `alter table table_${number} add unique (name)`,
+    `drop index created_${number}`,
+    `create index on table_${number} (created_at desc, id)`,
     record(number),
   ]),
 ]
