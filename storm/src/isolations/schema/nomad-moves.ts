@@ -2,6 +2,7 @@ import type { Erasure } from '@tenantry/core'
 import { ambientCodes, driverCodes, errorCode } from '../../error-code.ts'
 import { expectThat, type Operation, type Turn, tagOf } from '../../turn.ts'
 import { type Loss, leftBy, lose, type Nomad, settle, type Territory, unsettle } from './nomads.ts'
+import { isStaleMembership, refreshMembership } from './stale-membership.ts'
 
 /** Faults strike provisioners too, who use the driver itself; and they meet in a deadlock with who is reading. */
 const interruptions = new Set([...ambientCodes, ...driverCodes, '40P01'])
@@ -32,16 +33,25 @@ const insertion = `insert into notes (id, tag, version) select * from unnest($1:
   on conflict (id) do update set version = excluded.version`
 
 /** Makes what is missing of a store, now and then at two places at once, and puts rows into it. */
-async function moveIn(turn: Turn, nomad: Nomad, { isolation }: Territory): Promise<void> {
+async function moveIn(turn: Turn, nomad: Nomad, territory: Territory): Promise<void> {
   const { world, random } = turn
+  const { isolation } = territory
   const provision = () => isolation.provision(nomad.tenant)
   await persist(() => (random.chance(0.5) ? provision() : twice(provision)))
   const rows = new Map(nomad.rows)
   for (let id = 1; id <= 4; id++) rows.set(id, turn.rows.newVersion())
   const values = [[...rows.keys()], [...rows.keys()].map(() => tagOf(nomad.tenant)), [...rows.values()]]
-  await persist(() =>
-    world.outside(() => world.tenancy.run(nomad.tenant, async () => void (await world.db.query(insertion, values)))),
-  )
+  const insert = () =>
+    persist(() =>
+      world.outside(() => world.tenancy.run(nomad.tenant, async () => void (await world.db.query(insertion, values)))),
+    )
+  try {
+    await insert()
+  } catch (error) {
+    if (!isStaleMembership(error)) throw error
+    await refreshMembership(turn, nomad, territory)
+    await insert()
+  }
   settle(nomad, { schema: true, role: true, rows })
 }
 

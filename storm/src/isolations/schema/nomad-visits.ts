@@ -4,6 +4,7 @@ import { count } from '../../tally.ts'
 import { transaction } from '../../transaction.ts'
 import { expectThat, type Operation, queryOf, type TaggedRow, type Turn, tagOf } from '../../turn.ts'
 import type { Nomad, Territory } from './nomads.ts'
+import { isStaleMembership, refreshMembership } from './stale-membership.ts'
 
 const missing = 'TENANT_STORE_MISSING'
 
@@ -50,7 +51,7 @@ const visits: readonly Visit[] = [
   },
 ]
 
-async function visit(turn: Turn, nomad: Nomad, territory: Territory): Promise<void> {
+async function visit(turn: Turn, nomad: Nomad, territory: Territory, again = false): Promise<void> {
   const { world, random } = turn
   const { epoch, state, tenant } = nomad
   const { all, run } = random.pick(visits)
@@ -62,6 +63,10 @@ async function visit(turn: Turn, nomad: Nomad, territory: Territory): Promise<vo
     const code = errorCode(error)
     const isExpected = isSteady() ? state === 'missing' && code === missing : honest.includes(code)
     if (isExpected) return count(world.tally.errors, code)
+    if (!again && state === 'there' && isStaleMembership(error)) {
+      await refreshMembership(turn, nomad, territory)
+      return visit(turn, nomad, territory, true)
+    }
     if (!isSteady() || state === 'there' || ambientCodes.includes(code)) throw error
     throw new Caught('wrong', `${tenant.id}, which has no store, got ${code} and not ${missing}`)
   }
