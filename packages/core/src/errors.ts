@@ -177,10 +177,17 @@ export const errors = {
     message: (d: { template: string; problems: readonly string[] }) =>
       `The template schema ${d.template} cannot be cloned:${d.problems.map(problem => `\n  - ${problem}`).join('')}`,
   },
+  TEMPLATE_REBUILD_FAILED: {
+    status: 500,
+    title: 'The template could not be made anew.',
+    next: 'See the cause, mend it and rebuild. Migrations must not end the transaction; unless they have, the old template is there.',
+    message: (d: { template: string; reason: string }) =>
+      `The template schema ${d.template} could not be made anew: ${d.reason}.`,
+  },
   PROVISIONING_FAILED: {
     status: 500,
     title: 'The tenant could not be provisioned.',
-    next: 'See the cause, mend it and provision again. Nothing was created.',
+    next: 'See the cause, mend it and provision again. Nothing was created, or what was is made anew then.',
     message: (d: { tenant: string; step: string; reason: string }) =>
       `Tenant "${d.tenant}" could not be provisioned: ${d.step} failed (${d.reason}).`,
   },

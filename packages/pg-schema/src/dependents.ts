@@ -1,6 +1,29 @@
 import { quoteIdentifier } from '@tenantry/pg'
 import type { Query } from './clone/query.ts'
 
+/** Tables whose rows the caller may not count, since others own them. */
+export async function uncountable(query: Query, schema: string): Promise<readonly string[]> {
+  const { rows } = await query(
+    `select format('table %s, which %s owns', oid::regclass, relowner::regrole) as object from pg_class
+      where relnamespace = $1::regnamespace and relkind in ('r', 'm') and not pg_has_role(relowner, 'USAGE') order by 1`,
+    [quoteIdentifier(schema)],
+  )
+  return rows.map(({ object }) => String(object))
+}
+
+/** What stands elsewhere and names the role: it owns it, or was granted it. */
+export async function usesOfRole(query: Query, role: string): Promise<readonly string[]> {
+  const { rows } = await query(
+    `select distinct case when d.dbid in (0, (select oid from pg_database where datname = current_database()))
+              then pg_describe_object(d.classid, d.objid, 0) else 'something in the database ' || b.datname end as object
+       from pg_shdepend d left join pg_database b on b.oid = d.dbid
+      where d.refclassid = 'pg_authid'::regclass and d.refobjid = (select oid from pg_roles where rolname = $1)
+        and d.classid <> 'pg_auth_members'::regclass order by 1`,
+    [role],
+  )
+  return rows.map(({ object }) => `${object}, which names the role ${role}`)
+}
+
 /** What stands elsewhere and would be dropped by the cascade. */
 export async function dependentsOutside(query: Query, schema: string): Promise<readonly string[]> {
   const { rows } = await query(

@@ -1,5 +1,5 @@
 export type { Query } from './clone/query.ts'
 export { type PgSchemaOptions, pgSchema } from './pg-schema.ts'
 export { type RebuildOptions, rebuildTemplate } from './rebuild-template.ts'
-export { checkStorageKey, type NamingOptions } from './storage-key.ts'
-export type { StructureSource } from './structure-source.ts'
+export { checkStorageKey, type Naming, type NamingOptions, type StorageNames, storageNames } from './storage-key.ts'
+export type { Migrate, StructureSource } from './structure-source.ts'

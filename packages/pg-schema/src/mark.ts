@@ -1,4 +1,6 @@
 import { TenancyError } from '@tenantry/core'
+import { quoteIdentifier } from '@tenantry/pg'
+import pg from 'pg'
 
 /** Whose an object is, as its comment says. What has no such comment was made by somebody else. */
 export interface Mark {
@@ -6,6 +8,8 @@ export interface Mark {
   /** The id of the tenant; none for a template. */
   readonly tenant?: string
   readonly template?: true
+  /** Of a schema that is being filled by code of others: what is found so was left half made. */
+  readonly making?: true
   /** Of a role, which belongs to the whole server: the database that it was made for. */
   readonly database?: string
 }
@@ -13,6 +17,16 @@ export interface Mark {
 /** The comment that says whose an object is. */
 export function markText(mark: Omit<Mark, 'tenantry'>): string {
   return JSON.stringify({ tenantry: 'pg-schema', ...mark })
+}
+
+/** Whether an object is the one that is wanted, and was left half made by code that ended the transaction. */
+export function isUnfinished(found: { mark: string | null } | null, wanted: Omit<Mark, 'tenantry'>): boolean {
+  return found?.mark === markText({ ...wanted, making: true })
+}
+
+/** A statement that says whose a schema is. */
+export function markSchema(schema: string, mark: Omit<Mark, 'tenantry'>): string {
+  return `comment on schema ${quoteIdentifier(schema)} is ${pg.escapeLiteral(markText(mark))}`
 }
 
 /** Reads the comment of an object; `undefined` for any other text. */
@@ -32,7 +46,7 @@ export function readMark(comment: string | null | undefined): Mark | undefined {
  * @returns whether it is there.
  * @throws {TenancyError} `OBJECT_FOREIGN`
  */
-export function isOwn(
+export function isThereAsOwn(
   kind: string,
   name: string,
   found: { mark: string | null } | null,

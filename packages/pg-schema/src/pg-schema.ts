@@ -1,4 +1,4 @@
-import { consoleLogger, type Finding, type Isolation, isTenancyError, type Logger, TenancyError } from '@tenantry/core'
+import { consoleLogger, type Finding, type Isolation, type Logger, TenancyError } from '@tenantry/core'
 import {
   logLostConnections,
   poolHealth,
@@ -12,11 +12,13 @@ import type pg from 'pg'
 import { lookForDrift } from './checks/drift.ts'
 import { lookOver } from './checks/look-over.ts'
 import { dropSchema } from './deprovision.ts'
+import { checkExtensions } from './extension-schemas.ts'
 import { provisionSchema } from './provision.ts'
 import { schemaScope } from './schema-scope.ts'
-import { type NamingOptions, namingOf } from './storage-key.ts'
+import { type NamingOptions, storageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
 import { templateTerms } from './template.ts'
+import { inTransaction } from './transaction.ts'
 
 /** Options of {@link pgSchema}. */
 export interface PgSchemaOptions extends NamingOptions {
@@ -67,21 +69,24 @@ export interface PgSchemaOptions extends NamingOptions {
  */
 export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
   const { pool, provisioner, onUnsafe = 'refuse', logger = consoleLogger } = options
-  const { extensions = [], structure = { by: 'template' }, role = 'tenant', defaultSchema } = options
+  const { structure = { by: 'template' }, role = 'tenant', defaultSchema, keyPrefix } = options
   if (role !== 'tenant' && role !== 'none')
     throw new TenancyError('ARGUMENT_INVALID', { field: 'role', rule: 'must be "tenant" or "none"' })
   const roles = role === 'tenant'
-  const naming = namingOf(options)
+  const naming = storageNames(options)
+  const extensions = checkExtensions(options.extensions ?? [], {
+    ...{ keyPrefix, defaultSchema },
+    template: structure.by === 'template' ? (structure.schema ?? 'template') : undefined,
+  })
   const template = templateTerms(structure, extensions)
   const looking = {
     ...{ defaultSchema, extensions, roles, source: template },
     template: structure.by === 'template' ? template.source.schema : undefined,
   }
 
-  const stopLogging = logLostConnections(pool, 'pg-schema', logger)
   const ready = safeStart({
     ...{ isolation: 'pg-schema', onUnsafe, logger },
-    look: () => whenReachable(() => lookOver(pool, looking)),
+    look: () => lookOver(pool, looking),
   })
   const scoped = scopedPool({
     pool,
@@ -90,6 +95,10 @@ export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
     sessionState: options.sessionState ?? (options.pooler === true ? 'refuse' : 'detect'),
     ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
   })
+
+  const stops = [pool, ...(provisioner === undefined ? [] : [provisioner])].map(each =>
+    logLostConnections(each, 'pg-schema', logger),
+  )
 
   function makers(): pg.Pool {
     if (provisioner !== undefined) return provisioner
@@ -100,10 +109,10 @@ export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
   }
 
   async function verify(): Promise<readonly Finding[]> {
-    return whenReachable(async () => [
+    return [
       ...(await lookOver(pool, looking)),
       ...(provisioner === undefined ? [] : await lookForDrift(provisioner, looking)),
-    ])
+    ]
   }
 
   return {
@@ -114,7 +123,7 @@ export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
     verify,
     async provision(tenant) {
       const names = naming(tenant)
-      const given = names.schema === defaultSchema
+      const given = tenant.isDefault && defaultSchema !== undefined
       const terms = {
         provisioner: makers(),
         names,
@@ -127,28 +136,20 @@ export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
       }
       await provisionSchema(tenant, terms)
     },
-    deprovision: async tenant => dropSchema(tenant, { provisioner: makers(), names: naming(tenant), roles }),
+    async deprovision(tenant) {
+      const terms = { provisioner: makers(), names: naming(tenant), roles, runtime: await runtimeOf(pool) }
+      return dropSchema(tenant, terms)
+    },
     health: tenant => poolHealth(scoped.handle(() => tenant)),
     async close() {
       scoped.close()
-      stopLogging()
+      for (const stop of stops) stop()
     },
   }
 }
 
 /** The login of the application. */
 async function runtimeOf(pool: pg.Pool): Promise<string> {
-  return whenReachable(async () => {
-    const { rows } = await pool.query('select session_user as name')
-    return rows[0].name
-  })
-}
-
-async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (isTenancyError(error)) throw error
-    throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'the catalogue cannot be read' }, { cause: error })
-  }
+  const { rows } = await inTransaction(pool, query => query<{ name: string }>('select session_user as name'))
+  return rows[0]?.name ?? ''
 }

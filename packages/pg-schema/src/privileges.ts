@@ -37,7 +37,7 @@ export async function grantUseOfOwn(query: Query, schema: string, role: string):
 }
 
 /** Grants a role the use of what migrations of the same owner add to a schema later. */
-export function grantLater(schema: string, role: string): readonly string[] {
+function grantLater(schema: string, role: string): readonly string[] {
   const [of, to] = [quoteIdentifier(schema), quoteIdentifier(role)]
   return kinds.map(([what, kind]) => `alter default privileges in schema ${of} grant ${what} on ${kind} to ${to}`)
 }

@@ -2,13 +2,13 @@ import { isTenancyError, TenancyError, type Tenant } from '@tenantry/core'
 import { quoteIdentifier } from '@tenantry/pg'
 import pg from 'pg'
 import type { Query } from './clone/query.ts'
-import { isOwn, markText } from './mark.ts'
-import { grantLater, grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
+import { isThereAsOwn, isUnfinished, markSchema, markText, readMark } from './mark.ts'
+import { grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
 import { lockSchema } from './schema-lock.ts'
 import type { StorageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
 import { fillFromTemplate, type TemplateTerms } from './template.ts'
-import { inTransaction } from './transaction.ts'
+import { inTransaction, withinTransaction } from './transaction.ts'
 
 /** What provisioning needs to know. */
 export interface ProvisionTerms {
@@ -28,18 +28,19 @@ export interface ProvisionTerms {
 
 interface Found {
   readonly schema: { readonly mark: string | null } | null
-  readonly role: { readonly mark: string | null } | null
+  readonly role: { readonly mark: string | null; readonly granted: boolean } | null
   readonly database: string
   readonly version: number
 }
 
-/** What there is under the names of a tenant. */
-export async function lookAt(query: Query, { schema, role }: StorageNames): Promise<Found> {
+/** What there is under the names of a tenant; of a role also whether the login of the application may become it. */
+export async function lookAt(query: Query, { schema, role }: StorageNames, runtime: string): Promise<Found> {
   const { rows } = await query(
     `select (select json_build_object('mark', obj_description(oid, 'pg_namespace')) from pg_namespace where nspname = $1) as schema,
-            (select json_build_object('mark', shobj_description(oid, 'pg_authid')) from pg_roles where rolname = $2) as role,
+            (select json_build_object('mark', shobj_description(oid, 'pg_authid'), 'granted', pg_has_role($3, oid, 'MEMBER'))
+               from pg_roles where rolname = $2) as role,
             current_database() as database, current_setting('server_version_num')::int as version`,
-    [schema, role],
+    [schema, role, runtime],
   )
   return rows[0] as unknown as Found
 }
@@ -47,21 +48,25 @@ export async function lookAt(query: Query, { schema, role }: StorageNames): Prom
 /**
  * Makes a tenant's schema and role, or what of them is missing, in one transaction. Idempotent.
  *
- * @throws {TenancyError} `OBJECT_FOREIGN`, `TEMPLATE_MISSING`, `TEMPLATE_INVALID`, `PROVISIONING_FAILED`
+ * @throws {TenancyError} `OBJECT_FOREIGN`, `TEMPLATE_MISSING`, `TEMPLATE_INVALID`, `CONFIG_INVALID` for a given schema that is not
+ * there, `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`, and `PROVISIONING_FAILED` for all else.
  */
 export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Promise<void> {
-  const { provisioner, names, given, runtime, roles } = terms
+  const { provisioner, names, given, runtime, roles, structure } = terms
   const { schema, role } = names
   let step = 'connecting'
   try {
     await inTransaction(provisioner, async (query, client) => {
       step = 'looking at what is there'
       await query(lockSchema(schema))
-      const { database, version, ...found } = await lookAt(query, names)
-      const hasRole = roles && isOwn('role', role, found.role, { tenant: tenant.id, database })
+      const { database, version, ...found } = await lookAt(query, names, runtime)
+      const hasRole = roles && isThereAsOwn('role', role, found.role, { tenant: tenant.id, database })
+      const unfinished = !given && isUnfinished(found.schema, { tenant: tenant.id })
       const hasSchema = given
         ? mustBeThere(found.schema, schema)
-        : isOwn('schema', schema, found.schema, { tenant: tenant.id })
+        : !unfinished && isThereAsOwn('schema', schema, found.schema, { tenant: tenant.id })
+      if (given && roles) await mustBeNobodyElses(query, names)
+      if (hasRole && found.role?.granted === false) await query(grantMembership(role, runtime, version))
       // A schema that is given may have got tables since.
       if (hasSchema && !given && (hasRole || !roles)) return
 
@@ -78,21 +83,29 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
       const user = roles ? role : runtime
       if (hasSchema) {
         step = `granting the use of the schema ${schema}`
+        if (structure.by === 'template' && structure.role !== undefined && !given)
+          throw new Error(
+            `its role was lost, and what the template grants to ${structure.role} cannot be told any more`,
+          )
         await query((given ? await grantUseOfOwn(query, schema, user) : grantUse(schema, user)).join(';\n'))
         await mustBeUsable(query, schema, user)
         return
       }
       step = `making the schema ${schema}`
+      // Code of others may end the transaction, and what it has made so far is there then: the mark says that it is not all.
+      const making = structure.by === 'template' ? {} : ({ making: true } as const)
       await query(
         [
+          ...(unfinished ? [`drop schema ${quoteIdentifier(schema)} cascade`] : []),
           `create schema ${quoteIdentifier(schema)}`,
-          `comment on schema ${quoteIdentifier(schema)} is ${pg.escapeLiteral(markText({ tenant: tenant.id }))}`,
+          markSchema(schema, { tenant: tenant.id, ...making }),
           setPath(schema, terms.extensions),
         ].join(';\n'),
       )
       step = `filling the schema ${schema}`
-      await fill(query, terms, schema, user)
-      if (client.getTransactionStatus() !== 'T') throw new Error('what fills the schema has ended the transaction')
+      await fill(query, client, terms, schema, user)
+      if (structure.by !== 'template') await query(markSchema(schema, { tenant: tenant.id }))
+      step = 'committing'
     })
   } catch (error) {
     if (isTenancyError(error)) throw error
@@ -111,20 +124,21 @@ export function setPath(schema: string, extensions: readonly string[]): string {
 
 async function fill(
   query: Query,
+  client: pg.ClientBase,
   { structure, template }: ProvisionTerms,
   schema: string,
   user: string,
 ): Promise<void> {
   switch (structure.by) {
     case 'template':
-      await fillFromTemplate(query, template, { schema, role: user })
-      if (structure.role === undefined) await query(grantLater(schema, user).join(';\n'))
-      return
+      return fillFromTemplate(query, template, { schema, role: user })
     case 'migrate':
-      await structure.migrate(query, { schema })
+      await withinTransaction(query, () => structure.migrate(query, { schema, client }))
       break
     case 'sql':
-      for (const statement of structure.statements) await query(statement)
+      await withinTransaction(query, async () => {
+        for (const statement of structure.statements) await query(statement)
+      })
   }
   await query(grantUse(schema, user).join(';\n'))
 }
@@ -137,6 +151,23 @@ function mustBeThere(found: Found['schema'], schema: string): true {
   })
 }
 
+/**
+ * The default tenant may have been another one before, whose rows are there: a role of a tenant that has been given the schema keeps
+ * others from it.
+ */
+async function mustBeNobodyElses(query: Query, { schema, role }: StorageNames): Promise<void> {
+  const { rows } = await query<{ mark: string | null }>(
+    `select shobj_description(r.oid, 'pg_authid') as mark from pg_namespace n cross join aclexplode(n.nspacl) a
+       join pg_roles r on r.oid = a.grantee where n.nspname = $1 and r.rolname <> $2`,
+    [schema, role],
+  )
+  for (const { mark } of rows) {
+    const { tenant } = readMark(mark) ?? {}
+    if (tenant !== undefined)
+      throw new TenancyError('OBJECT_FOREIGN', { kind: 'schema', name: schema, owner: `tenant "${tenant}"` })
+  }
+}
+
 /** GRANT warns, and does nothing, where the grantor may not. */
 async function mustBeUsable(query: Query, schema: string, user: string): Promise<void> {
   const { rows } = await query(`select has_schema_privilege($1, $2, 'USAGE') as usable`, [user, schema])
@@ -144,7 +175,8 @@ async function mustBeUsable(query: Query, schema: string, user: string): Promise
   throw new Error(`the provisioner needs USAGE on schema ${schema} WITH GRANT OPTION`)
 }
 
-function reasonOf(error: unknown): string {
+/** What a server's error, or any other, says. */
+export function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string }
   return [code, message].filter(part => part !== undefined).join(' ') || String(error)
 }

@@ -1,39 +1,45 @@
 import { isTenancyError, TenancyError } from '@tenantry/core'
 import { quoteIdentifier } from '@tenantry/pg'
-import pg from 'pg'
-import type { Query } from './clone/query.ts'
+import type pg from 'pg'
+import { readClonePlan } from './clone/clone-plan.ts'
 import { dependentsOutside } from './dependents.ts'
-import { isOwn, markText } from './mark.ts'
-import { setPath } from './provision.ts'
+import { checkExtensions } from './extension-schemas.ts'
+import { isThereAsOwn, isUnfinished, markSchema } from './mark.ts'
+import { reasonOf, setPath } from './provision.ts'
 import { lockSchema } from './schema-lock.ts'
-import { inTransaction } from './transaction.ts'
+import type { Migrate } from './structure-source.ts'
+import { inTransaction, withinTransaction } from './transaction.ts'
 
 /** Options of {@link rebuildTemplate}. */
 export interface RebuildOptions {
   /** Its role makes schemas, and owns the template. */
   readonly provisioner: pg.Pool
-  /** Makes everything, with the new and empty schema first in the `search_path`. Must not end the transaction. */
-  migrate(query: Query, target: { readonly schema: string }): Promise<unknown>
+  /** Makes everything, in the new and empty schema. */
+  readonly migrate: Migrate
   /** Default `template`. */
   readonly schema?: string
+  /** See `structure` of {@link pgSchema}. */
+  readonly versionTables?: readonly string[]
+  /** See `structure` of {@link pgSchema}. */
+  readonly role?: string
   /** Schemas with extensions. Default none. */
   readonly extensions?: readonly string[]
 }
 
 /**
  * Makes the template anew from the migrations, in one transaction. It waits for the clones that are being made, and others wait for
- * it; should it fail, they are made from the old template.
+ * it. Should it fail, or make what cannot be cloned, they are made from the old template.
  *
- * @throws {TenancyError} `OBJECT_FOREIGN` for a schema of this name that it has not made, `TEMPLATE_INVALID` when something outside
- * depends on the old one, or the migrations fail.
+ * @throws {TenancyError} `OBJECT_FOREIGN` for a schema of this name that it has not made, `TEMPLATE_INVALID` for what cannot be cloned,
+ * `TEMPLATE_REBUILD_FAILED` when the migrations fail, or something outside depends on the old template; `DATABASE_UNAVAILABLE`,
+ * `CONNECTION_LOST`.
  * @example
  * await rebuildTemplate({ provisioner, migrate: query => query('create table notes (id uuid primary key, text text)') })
  */
 export async function rebuildTemplate(options: RebuildOptions): Promise<void> {
-  const { provisioner, migrate, schema = 'template', extensions = [] } = options
+  const { provisioner, migrate, schema = 'template', versionTables = [], role, extensions = [] } = options
+  checkExtensions(extensions, { template: schema })
   const name = quoteIdentifier(schema)
-  const problem = (problem: string, cause?: unknown) =>
-    new TenancyError('TEMPLATE_INVALID', { template: schema, problems: [problem] }, { cause })
   try {
     await inTransaction(provisioner, async (query, client) => {
       await query(lockSchema(schema))
@@ -42,19 +48,19 @@ export async function rebuildTemplate(options: RebuildOptions): Promise<void> {
         [schema],
       )
       const found = (rows[0] as { mark: string | null } | undefined) ?? null
-      if (isOwn('schema', schema, found, { template: true })) {
+      if (isUnfinished(found, { template: true }) || isThereAsOwn('schema', schema, found, { template: true })) {
         const dependents = await dependentsOutside(query, schema)
-        if (dependents.length > 0) throw problem(dependents.join(', '))
+        if (dependents.length > 0) throw new Error(dependents.join(', '))
         await query(`drop schema ${name} cascade`)
       }
-      const mark = pg.escapeLiteral(markText({ template: true }))
-      await query(
-        [`create schema ${name}`, `comment on schema ${name} is ${mark}`, setPath(schema, extensions)].join(';\n'),
-      )
-      await migrate(query, { schema })
-      if (client.getTransactionStatus() !== 'T') throw new Error('the migrations have ended the transaction')
+      const making = markSchema(schema, { template: true, making: true })
+      await query([`create schema ${name}`, making, setPath(schema, extensions)].join(';\n'))
+      await withinTransaction(query, () => migrate(query, { schema, client }))
+      await query(markSchema(schema, { template: true }))
+      await readClonePlan(query, { schema, versionTables, role, allowed: extensions })
     })
   } catch (error) {
-    throw isTenancyError(error) ? error : problem(error instanceof Error ? error.message : String(error), error)
+    if (isTenancyError(error)) throw error
+    throw new TenancyError('TEMPLATE_REBUILD_FAILED', { template: schema, reason: reasonOf(error) }, { cause: error })
   }
 }

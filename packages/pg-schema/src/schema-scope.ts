@@ -1,10 +1,11 @@
 import { TenancyError } from '@tenantry/core'
-import { quoteIdentifier, type Scope } from '@tenantry/pg'
+import type { Scope } from '@tenantry/pg'
 import type { Naming, StorageNames } from './storage-key.ts'
 
 /** Options of {@link schemaScope}. */
 export interface SchemaScopeOptions {
   readonly naming: Naming
+  /** Checked names. */
   readonly extensions: readonly string[]
   /** Whether each tenant has a role. */
   readonly roles: boolean
@@ -15,7 +16,7 @@ export interface SchemaScopeOptions {
  * they would stand in front of tables (threats R26, S3).
  */
 export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): Scope {
-  const rest = [...extensions.map(checkListed), 'pg_temp'].join()
+  const rest = [...extensions, 'pg_temp'].join()
   // The names of a tenant are one object for as long as they are the same, and a text that is made once is faster to compare.
   const known = new WeakMap<StorageNames, readonly string[]>()
   function valuesOf(names: StorageNames): readonly string[] {
@@ -54,11 +55,4 @@ export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): 
     // The same text means another table for each tenant.
     preparePerTenant: true,
   }
-}
-
-/** The path is a list in which names stand without quotes. */
-function checkListed(name: string): string {
-  if (/^[a-z_][a-z0-9_]{0,62}$/.test(name)) return name
-  const rule = 'it must be lower-case letters, digits and "_"'
-  throw new TenancyError('IDENTIFIER_INVALID', { identifier: quoteIdentifier(name), rule })
 }

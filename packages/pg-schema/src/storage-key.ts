@@ -27,6 +27,7 @@ export type Naming = (tenant: Pick<Tenant, 'id' | 'placement' | 'isDefault'>) =>
 const plain = /^[a-z_][a-z0-9_]{0,62}$/
 const reserved = /^(?:pg_|information_schema$)/
 
+const digestLength = 26
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /** The first 26 characters of the base 32 (RFC 4648, lower-case) of the SHA-256 of an id: opaque, since names of schemas can be read by everybody (S12). */
@@ -37,7 +38,7 @@ function digest(id: string): string {
   let held = 0
   for (const byte of bytes.subarray(0, 17)) {
     held = (held << 8) | byte
-    for (bits += 8; bits >= 5 && text.length < 26; bits -= 5) text += alphabet[(held >> (bits - 5)) & 31]
+    for (bits += 8; bits >= 5 && text.length < digestLength; bits -= 5) text += alphabet[(held >> (bits - 5)) & 31]
     held &= 0xff
   }
   return text
@@ -55,12 +56,17 @@ interface Named {
  * Names by a rule that never changes: the schema is what the tenant's placement says (`placement.schema`), else made of its id;
  * the role is always made of the id, so that a placement with the schema of another tenant reaches nothing.
  *
- * @throws {TenancyError} `ARGUMENT_INVALID` for options that break the rule of names.
+ * Give it the naming options of `pgSchema`, and it tells what to migrate, to dump, or to store in the placement.
+ *
+ * @throws {TenancyError} `ARGUMENT_INVALID` for options that break the rule of names. What it gives throws `IDENTIFIER_INVALID` for a
+ * placement that does.
+ * @example
+ * const { schema, role } = storageNames({ defaultSchema: 'public' })(acme) // t_…, t_…
  */
-export function namingOf({ keyPrefix = 't_', rolePrefix = '', defaultSchema }: NamingOptions): Naming {
+export function storageNames({ keyPrefix = 't_', rolePrefix = '', defaultSchema }: NamingOptions): Naming {
   check('keyPrefix', keyPrefix, /^[a-z_][a-z0-9_]{0,30}$/)
   check('rolePrefix', rolePrefix, /^(?:[a-z_][a-z0-9_]*)?$/)
-  check('rolePrefix', `${rolePrefix}${keyPrefix}${digest('')}`, plain)
+  checkTogether(rolePrefix, keyPrefix)
   if (defaultSchema !== undefined) check('defaultSchema', defaultSchema, plain)
 
   // A tenant is named before each of its statements. The fields are compared: a source may hand out one object for many.
@@ -78,7 +84,10 @@ export function namingOf({ keyPrefix = 't_', rolePrefix = '', defaultSchema }: N
 
     function schemaOf(): string {
       if (isDefault && defaultSchema !== undefined) return defaultSchema
-      return given === undefined ? own : checkStorageKey(given, keyPrefix)
+      if (given === undefined) return own
+      if (given !== defaultSchema) return checkStorageKey(given, keyPrefix)
+      const rule = 'it is the schema of the default tenant, which this is not'
+      throw new TenancyError('IDENTIFIER_INVALID', { identifier: JSON.stringify(given), rule })
     }
   }
 }
@@ -104,6 +113,18 @@ function brokenRule(key: unknown, keyPrefix: string): string | undefined {
   if (!plain.test(key)) return 'it must be lower-case letters, digits and "_", and not begin with a digit'
   if (reserved.test(key)) return "such names are the server's own"
   return key.startsWith(keyPrefix) && key !== keyPrefix ? undefined : `it must begin with "${keyPrefix}" and go on`
+}
+
+function checkTogether(rolePrefix: string, keyPrefix: string): void {
+  const length = rolePrefix.length + keyPrefix.length
+  if (length <= 63 - digestLength && isPlainName(`${rolePrefix}${keyPrefix}a`)) return
+  const rule = `together with keyPrefix it must have at most ${63 - digestLength} characters, and be none of the server's own`
+  throw new TenancyError('ARGUMENT_INVALID', { field: 'rolePrefix', rule })
+}
+
+/** Whether a name needs no quotes and is folded, cut and reserved by nobody. */
+export function isPlainName(name: unknown): name is string {
+  return typeof name === 'string' && plain.test(name) && !reserved.test(name)
 }
 
 function check(field: string, value: unknown, rule: RegExp): void {

@@ -1,4 +1,19 @@
+import type pg from 'pg'
 import type { Query } from './clone/query.ts'
+
+/**
+ * Runs migrations in one schema, which stands first in the `search_path`, in one transaction with all else that is done; it must not
+ * end the transaction. `client` is the connection itself, for libraries that want one; it is released by the caller.
+ *
+ * @example
+ * migrate: async (_query, { client }) => {
+ *   for (const file of files) await client.query(await readFile(file, 'utf8'))
+ * }
+ */
+export type Migrate = (
+  query: Query,
+  target: { readonly schema: string; readonly client: pg.ClientBase },
+) => Promise<unknown>
 
 /** Where the objects in a tenant's schema come from. */
 export type StructureSource =
@@ -15,7 +30,7 @@ export type StructureSource =
        */
       readonly role?: string
     }
-  /** Your migrations make them. They run in one transaction with everything else, so they must not end it. */
-  | { readonly by: 'migrate'; migrate(query: Query, target: { readonly schema: string }): Promise<unknown> }
+  /** Your migrations make them. */
+  | { readonly by: 'migrate'; readonly migrate: Migrate }
   /** These statements make them, with the tenant's schema first in the `search_path`. */
   | { readonly by: 'sql'; readonly statements: readonly string[] }

@@ -4,6 +4,7 @@ import { templateFingerprint } from './clone/fingerprint.ts'
 import { outsideReferences } from './clone/outside-references.ts'
 import type { Query } from './clone/query.ts'
 import { describeDifference, diffStructures, readStructure } from './clone/structure.ts'
+import { isUnfinished } from './mark.ts'
 import { keepSchema } from './schema-lock.ts'
 import type { StructureSource } from './structure-source.ts'
 
@@ -29,7 +30,15 @@ export async function currentPlan(query: Query, terms: TemplateTerms): Promise<C
   await query(keepSchema(schema))
   const fingerprint = await templateFingerprint(query, schema)
   if (fingerprint === undefined) throw new TenancyError('TEMPLATE_MISSING', { template: schema })
-  if (terms.plan?.fingerprint !== fingerprint) terms.plan = await readClonePlan(query, terms.source)
+  if (terms.plan?.fingerprint !== fingerprint) {
+    const { rows } = await query(
+      `select obj_description(oid, 'pg_namespace') as mark from pg_namespace where nspname = $1`,
+      [schema],
+    )
+    if (isUnfinished(rows[0] as { mark: string | null }, { template: true }))
+      throw new TenancyError('TEMPLATE_MISSING', { template: schema })
+    terms.plan = await readClonePlan(query, { ...terms.source, allowed: terms.extensions })
+  }
   return terms.plan
 }
 

@@ -1,22 +1,29 @@
+import { connectError, statementError } from '@tenantry/pg'
 import type pg from 'pg'
 import type { Query } from './clone/query.ts'
 
 /**
  * All or nothing, on a connection of its own. Statements are qualified or set the path themselves: it begins with the server's own
  * catalogue only, so that nothing of the role's settings decides what a name means.
+ *
+ * @throws {TenancyError} `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`, `CONFIG_INVALID` for a login that the server does not want. Errors of
+ * statements are the server's own.
  */
 export async function inTransaction<T>(
   pool: pg.Pool,
   work: (query: Query, client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   const client = await lent(pool)
-  const query: Query = (text, values) => client.query(text, values === undefined ? undefined : [...values])
+  const query: Query = (text, values) =>
+    client.query(text, values === undefined ? undefined : [...values]).catch((error: unknown) => {
+      throw statementError(error)
+    })
   let broken = true
   try {
-    await client.query('begin; set local search_path = pg_catalog, pg_temp')
+    await query('begin; set local search_path = pg_catalog, pg_temp')
     try {
       const result = await work(query, client)
-      await client.query('commit')
+      await query('commit')
       broken = false
       return result
     } catch (error) {
@@ -36,13 +43,31 @@ export async function inTransaction<T>(
 }
 
 /**
+ * Runs code of others, which must leave the transaction as it is: neither ended, nor ended and begun again.
+ *
+ * @throws {Error} when it has not, with what it has done so far left behind.
+ */
+export async function withinTransaction<T>(query: Query, work: () => Promise<T>): Promise<T> {
+  const before = await currentTransaction(query)
+  const result = await work()
+  if ((await currentTransaction(query)) !== before) throw new Error('what ran in the transaction has ended it')
+  return result
+}
+
+/** The id of the transaction; one that nothing was written in has none. */
+async function currentTransaction(query: Query): Promise<unknown> {
+  const { rows } = await query('select pg_catalog.pg_current_xact_id_if_assigned()::text as id')
+  return rows[0]?.id
+}
+
+/**
  * While a connection is lent nobody else listens, and its loss would end the process; a statement tells of it. So somebody listens from
  * the call that gives it, not from the promise: the server may say in one packet that it is ready, and that it goes down.
  */
 function lent(pool: pg.Pool): Promise<pg.PoolClient> {
   return new Promise((resolve, reject) => {
     pool.connect((error, client) => {
-      if (client === undefined) return reject(error)
+      if (client === undefined) return reject(connectError(error))
       client.on('error', ignore)
       resolve(client)
     })

@@ -7,21 +7,8 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type PgSchemaOptions, pgSchema, rebuildTemplate } from '../src/index.ts'
-import { namingOf } from '../src/storage-key.ts'
-import { type SchemaDatabase, schemaDatabase, tenantOf } from './support.ts'
-
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-
-async function failureOf(
-  work: Promise<unknown>,
-): Promise<{ code?: string; details?: never; message: string; cause?: unknown }> {
-  const outcome = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!(outcome instanceof Error)) throw new Error('It did not fail.')
-  return outcome
-}
+import { storageNames } from '../src/storage-key.ts'
+import { failureOf, type SchemaDatabase, schemaDatabase, silent, tenantOf, thereOf } from './support.ts'
 
 const template = [
   'create schema template',
@@ -45,17 +32,9 @@ describePostgres('provisioning', server => {
     const { runtime: pool, provisioner, rolePrefix } = database
     return pgSchema({ ...{ pool, provisioner, rolePrefix, logger: silent }, structure: byTemplate, ...options })
   }
-  const namesOf = (tenant: Tenant) => namingOf({ rolePrefix: database.rolePrefix })(tenant)
+  const namesOf = (tenant: Tenant) => storageNames({ rolePrefix: database.rolePrefix })(tenant)
 
-  async function there(tenant: Tenant): Promise<readonly string[]> {
-    const { schema, role } = namesOf(tenant)
-    const { rows } = await database.admin.query<{ line: string }>(
-      `select 'role' as line from pg_roles where rolname = $2 union all select 'schema' from pg_namespace where nspname = $1
-       union all select relname::text from pg_class where relnamespace = to_regnamespace($1) and relkind in ('r', 'v') order by 1`,
-      [schema, role],
-    )
-    return rows.map(({ line }) => line)
-  }
+  const there = (tenant: Tenant) => thereOf(database, tenant)
   const whole = ['customers', 'ledger', 'named', 'notes', 'role', 'schema']
 
   it('T15 T16 T17 makes what the template has, with the rows of its ledger and no others', async () => {
@@ -165,15 +144,35 @@ describePostgres('provisioning', server => {
     }
   })
 
-  it('migrations that end the transaction are found out', async () => {
-    const structure = {
-      by: 'migrate',
-      migrate: async query => void (await query('commit')),
-    } satisfies PgSchemaOptions['structure']
-    const error = await failureOf(open({ structure }).provision(tenantOf()))
-    expect(error.code).toBe('PROVISIONING_FAILED')
-    expect(error.message).toContain('ended the transaction')
-  })
+  it.each(['commit', 'commit; begin'])(
+    'migrations that end the transaction (%s) are found out, and what they have left is made anew',
+    async end => {
+      const tenant = tenantOf()
+      const structure = {
+        by: 'migrate',
+        migrate: async query => void (await query(`create table half (id int); ${end}`)),
+      } satisfies PgSchemaOptions['structure']
+      const error = await failureOf(open({ structure }).provision(tenant))
+      expect(error.code).toBe('PROVISIONING_FAILED')
+      expect(error.message).toContain('has ended it')
+      expect(await there(tenant)).toEqual(['half', 'role', 'schema'])
+      // Nobody uses it as it is.
+      expect(
+        (
+          await failureOf(
+            open()
+              .handle(() => tenant)
+              .query('select * from half'),
+          )
+        ).code,
+      ).toBe('TENANT_STORE_MISSING')
+      await open().provision(tenant)
+      expect(await there(tenant)).toEqual(whole)
+      await failureOf(open({ structure }).provision(tenantOf({ id: 'left-half-made' })))
+      const { erased } = await open().deprovision(tenantOf({ id: 'left-half-made' }))
+      expect(erased.map(({ kind }) => kind)).toEqual(['table', 'schema', 'role'])
+    },
+  )
 
   it('migrations and statements run in the tenant’s schema, as the owner, and the tenant may use what they make', async () => {
     for (const structure of [
@@ -213,41 +212,73 @@ describePostgres('provisioning', server => {
     expect((await query('select name from customers')).rows).toEqual([{ name: 'kept' }])
   })
 
-  it('deprovisioning says what went, with the rows of each table, and is done once', async () => {
+  it('a role that is there, but not for this login, is granted to it', async () => {
     const tenant = tenantOf()
-    const isolation = open()
-    await isolation.provision(tenant)
-    await isolation.handle(() => tenant).query(`insert into customers (name) values ('one'), ('two')`)
-    const { schema, role } = namesOf(tenant)
-    const { erased } = await isolation.deprovision(tenant)
-    expect(erased).toEqual([
-      { kind: 'table', name: `${schema}.customers`, count: 2 },
-      { kind: 'table', name: `${schema}.ledger`, count: 2 },
-      { kind: 'table', name: `${schema}.notes`, count: 0 },
-      { kind: 'schema', name: schema, count: 1 },
-      { kind: 'role', name: role, count: 1 },
-    ])
-    expect(await there(tenant)).toEqual([])
-    expect(await isolation.deprovision(tenant)).toEqual({ tenant: tenant.id, erased: [] })
+    await open().provision(tenant)
+    const { role } = storageNames({ rolePrefix: database.rolePrefix })(tenant)
+    await database.provisioner.query(`revoke ${role} from ${database.runtimeRole}`)
+    const { query } = open().handle(() => tenant)
+    expect((await failureOf(query('select 1'))).code).toBe('TENANT_STORE_MISSING')
+    await open().provision(tenant)
+    expect((await query('select id from customers')).rows).toEqual([])
   })
 
-  it('what stands outside and depends on the tenant is not dropped along: nothing is, and it is named', async () => {
+  it('the privileges of a template’s role are given, and not guessed again when the role was lost', async () => {
+    const { admin, provisioner, name, rolePrefix } = database
+    const role = `${name}_reader`
+    await admin.query(`create role ${role} nologin`)
+    await provisioner.query(`create schema limited; create table limited.notes (id int); grant usage on schema limited to ${role};
+      grant select on limited.notes to ${role}`)
+    const structure = { by: 'template', schema: 'limited', role } as const
     const tenant = tenantOf()
-    const isolation = open()
+    const isolation = open({ structure })
     await isolation.provision(tenant)
-    const { schema } = namesOf(tenant)
-    await database.admin.query(`create view public.report as select name from ${schema}.customers`)
-    const error = await failureOf(isolation.deprovision(tenant))
-    expect(error.code).toBe('ERASURE_INCOMPLETE')
-    expect(error.message).toContain('report')
-    expect(await there(tenant)).toEqual(whole)
-    await database.admin.query('drop view public.report')
+    const { query } = isolation.handle(() => tenant)
+    expect((await query('select id from notes')).rows).toEqual([])
+    expect((await failureOf(query('insert into notes values (1)'))).code).toBe('42501')
+    const own = storageNames({ rolePrefix })(tenant).role
+    await admin.query(`drop owned by ${own}; drop role ${own}`)
+    const error = await failureOf(isolation.provision(tenant))
+    expect([error.code, error.message]).toEqual(['PROVISIONING_FAILED', expect.stringContaining(role)])
+    expect(await there(tenant)).toEqual(['notes', 'schema'])
     await isolation.deprovision(tenant)
+    await provisioner.query('drop schema limited cascade')
+    await admin.query(`drop role ${role}`)
   })
 
-  it('T31 the default tenant is not deprovisioned', async () => {
-    const error = await failureOf(open().deprovision(tenantOf({ isDefault: true })))
-    expect(error.code).toBe('TENANT_PROTECTED')
+  it('an idle connection of the provisioner that is lost is logged, and does not end the process', async () => {
+    const lost: unknown[] = []
+    const provisioner = new pg.Pool({ connectionString: database.provisionerUrl, max: 1 })
+    const isolation = open({ provisioner, logger: { ...silent, warn: details => void lost.push(details) } })
+    await isolation.provision(tenantOf())
+    const { rows } = await provisioner.query<{ pid: number }>('select pg_backend_pid() as pid')
+    await database.admin.query('select pg_terminate_backend($1, 5000)', [rows[0]?.pid])
+    await vi.waitFor(() => expect(lost).toMatchObject([{ event: 'pg-schema.connection' }]))
+    await isolation.close()
+    expect(provisioner.listenerCount('error')).toBe(0)
+    await provisioner.end()
+  })
+
+  it('extensions stand behind the tenant’s own schema: a template may use them, and nobody else’s', async () => {
+    const { admin, provisioner } = database
+    await admin.query(
+      'create schema extra; create extension citext schema extra; grant usage on schema extra to public',
+    )
+    await admin.query(`create function extra.shout(text) returns text language sql immutable as 'select upper($1)'`)
+    await provisioner.query(
+      `create schema extended; set search_path = extended, extra; create table words (word citext, loud text default extra.shout('x')); reset search_path`,
+    )
+    const structure = { by: 'template', schema: 'extended' } as const
+    const refused = await failureOf(open({ structure }).provision(tenantOf()))
+    expect([refused.code, refused.message]).toEqual(['TEMPLATE_INVALID', expect.stringContaining('extra.shout')])
+    const tenant = tenantOf()
+    const isolation = open({ structure, extensions: ['extra'] })
+    await isolation.provision(tenant)
+    const { query } = isolation.handle(() => tenant)
+    await query(`insert into words (word) values ('Word')`)
+    expect((await query(`select loud from words where word = 'wORD'::citext`)).rows).toEqual([{ loud: 'X' }])
+    await isolation.deprovision(tenant)
+    await provisioner.query('drop schema extended cascade')
   })
 
   it('a connection that is cut behind any message leaves a state from which the same call finishes', {
@@ -287,7 +318,7 @@ describePostgres('provisioning', server => {
     const dying = new pg.Pool({ connectionString: url, max: 1 })
     // An error that nobody catches fails the run of the tests.
     const error = await failureOf(open({ provisioner: dying }).provision(tenantOf()))
-    expect(error.code).toBe('PROVISIONING_FAILED')
+    expect(error.code).toBe('CONNECTION_LOST')
     await dying.end()
     close()
   })
@@ -310,83 +341,5 @@ describePostgres('provisioning', server => {
       expect(await there(tenant)).toEqual(whole)
       await open().deprovision(tenant)
     }
-  })
-
-  it('the template is made anew from the migrations in one call, or stays as it was', async () => {
-    const { provisioner } = database
-    const schema = 'rebuilt'
-    const structure = { by: 'template', schema } as const
-    await rebuildTemplate({ provisioner, schema, migrate: query => query('create table one (id int)') })
-    const [first, second] = [tenantOf(), tenantOf()]
-    await open({ structure }).provision(first)
-    expect(await there(first)).toEqual(['one', 'role', 'schema'])
-    const broken = rebuildTemplate({
-      provisioner,
-      schema,
-      migrate: query => query('create table two (id int); select 1 / 0'),
-    })
-    expect((await failureOf(broken)).code).toBe('TEMPLATE_INVALID')
-    const migrate: Parameters<typeof rebuildTemplate>[0]['migrate'] = query =>
-      query('create table one (id int); create table two (id int)')
-    await rebuildTemplate({ provisioner, schema, migrate })
-    // By the same isolation: it sees that the template is another one.
-    await open({ structure }).provision(second)
-    expect(await there(second)).toEqual(['one', 'role', 'schema', 'two'])
-    expect((await failureOf(rebuildTemplate({ provisioner, schema: 'template', migrate }))).code).toBe('OBJECT_FOREIGN')
-    const findings = await open({ structure }).verify()
-    const behind = findings.filter(({ id }) => id === 'S15').map(({ object }) => object)
-    expect(behind).toContain(`schema ${namesOf(first).schema}`)
-    expect(behind).not.toContain(`schema ${namesOf(second).schema}`)
-  })
-
-  it('a clone and a new template wait for each other, so that no tenant is half of the one and half of the other', async () => {
-    const { provisioner, admin, name } = database
-    const schema = 'turns'
-    const isolation = open({ structure: { by: 'template', schema, versionTables: ['ledger'] } })
-    const old = `create table ledger (version int); insert into ledger values (1)`
-    await rebuildTemplate({ provisioner, schema, migrate: query => query(old) })
-    const [before, during, after] = [tenantOf(), tenantOf(), tenantOf()]
-    await isolation.provision(before)
-
-    const someoneWaits = () =>
-      vi.waitFor(async () => {
-        const { rows } = await admin.query(
-          `select from pg_locks l join pg_database d on d.oid = l.database
-            where not l.granted and l.locktype = 'advisory' and d.datname = $1`,
-          [name],
-        )
-        expect(rows).toHaveLength(1)
-      }, 10_000)
-    let provisioning: Promise<void> | undefined
-    const anew = `create table ledger (version int, at date); insert into ledger values (2); create table notes (id int)`
-    await rebuildTemplate({
-      provisioner,
-      schema,
-      async migrate(query) {
-        provisioning = isolation.provision(during)
-        await someoneWaits()
-        await query(anew)
-      },
-    })
-    await provisioning
-    expect(await there(during)).toEqual(['ledger', 'notes', 'role', 'schema'])
-
-    // The other way round: the clone stands still at the rows of the ledger, which somebody has locked.
-    const holder = await admin.connect()
-    await holder.query('begin; lock table turns.ledger')
-    provisioning = isolation.provision(after)
-    await vi.waitFor(async () => {
-      const { rows } = await admin.query(
-        `select from pg_locks where not granted and relation = 'turns.ledger'::regclass`,
-      )
-      expect(rows).toHaveLength(1)
-    }, 10_000)
-    const rebuilding = rebuildTemplate({ provisioner, schema, migrate: query => query(old) })
-    await someoneWaits()
-    await holder.query('rollback')
-    holder.release()
-    await Promise.all([provisioning, rebuilding])
-    const versions = await admin.query(`select version from ${namesOf(after).schema}.ledger`)
-    expect([await there(after), versions.rows]).toEqual([['ledger', 'notes', 'role', 'schema'], [{ version: 2 }]])
   })
 })

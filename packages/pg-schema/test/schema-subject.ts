@@ -6,7 +6,7 @@ import { startFaultProxy } from '@tenantry/servers'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { pgSchema } from '../src/index.ts'
-import { namingOf } from '../src/storage-key.ts'
+import { storageNames } from '../src/storage-key.ts'
 import { schemaDatabase } from './support.ts'
 
 /** Every note of every schema, past the roles; whose a schema is, its comment says. */
@@ -51,7 +51,7 @@ export async function schemaSubject(server: PostgresForTests): Promise<Subject<T
   const { provisioner, rolePrefix, admin } = database
   const { bouncer, namedStatements } = server
   const options = { provisioner, rolePrefix, namedStatements, pooler: bouncer !== undefined }
-  const names = namingOf({ rolePrefix })
+  const names = storageNames({ rolePrefix })
 
   async function left(tenant: Tenant): Promise<readonly string[]> {
     const { schema, role } = names(tenant)

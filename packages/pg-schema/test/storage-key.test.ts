@@ -2,7 +2,7 @@ import { isTenancyError } from '@tenantry/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkStorageKey } from '../src/index.ts'
-import { namingOf } from '../src/storage-key.ts'
+import { storageNames } from '../src/storage-key.ts'
 import { tenantOf } from './support.ts'
 
 function codeOf(work: () => unknown): unknown {
@@ -17,7 +17,7 @@ const plainTenant = (id: string, placement: Record<string, string> = {}) => ({ i
 const tenantId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/).filter(id => !id.includes('_sk_'))
 
 describe('names that are made of an id', () => {
-  const naming = namingOf({})
+  const naming = storageNames({})
 
   it('S4 S5 are lower-case, opaque, 28 bytes long, and one for each id', () => {
     const seen = new Map<string, string>()
@@ -47,7 +47,7 @@ describe('names that are made of an id', () => {
     expect(naming(tenant).schema).toBe(naming(plainTenant('b')).schema)
   })
   it('T32 the default tenant lives where the configuration says', () => {
-    const inPublic = namingOf({ defaultSchema: 'public' })
+    const inPublic = storageNames({ defaultSchema: 'public' })
     expect(inPublic(tenantOf({ isDefault: true })).schema).toBe('public')
     expect(inPublic(tenantOf()).schema).toMatch(/^t_/)
     expect(naming(tenantOf({ isDefault: true })).schema).toMatch(/^t_/)
@@ -80,7 +80,7 @@ describe('a storage key that is given', () => {
   })
   it('is checked when a tenant is named by it', () => {
     for (const schema of ['public', 't_A', `t_${'x'.repeat(62)}`])
-      expect(codeOf(() => namingOf({})(plainTenant('acme', { schema })))).toBe('IDENTIFIER_INVALID')
+      expect(codeOf(() => storageNames({})(plainTenant('acme', { schema })))).toBe('IDENTIFIER_INVALID')
   })
 })
 
@@ -95,5 +95,5 @@ describe('options that break names', () => {
     { rolePrefix: 'pg_' },
     { defaultSchema: 'Public' },
     { defaultSchema: 'pg_catalog' },
-  ])('%j', options => expect(codeOf(() => namingOf(options))).toBe('ARGUMENT_INVALID'))
+  ])('%j', options => expect(codeOf(() => storageNames(options))).toBe('ARGUMENT_INVALID'))
 })

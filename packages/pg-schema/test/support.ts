@@ -3,6 +3,7 @@ import { memoryRegistry, type Tenant, type TenantInput } from '@tenantry/core'
 import type { FreshDatabase } from '@tenantry/servers'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
 import pg from 'pg'
+import { storageNames } from '../src/index.ts'
 
 /** A template of one table. */
 export const templateSql: readonly string[] = [
@@ -63,4 +64,35 @@ async function makeLogin({ name, runtimeUrl }: FreshDatabase, admin: pg.Pool) {
 /** A tenant as a registry knows it. */
 export function tenantOf(input: Partial<TenantInput> = {}): Tenant {
   return memoryRegistry().add({ slug: 'acme', name: 'Acme', ...input })
+}
+
+/** A logger that says nothing. */
+export const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** What a failure says. */
+export interface Failure {
+  readonly code?: string
+  readonly details?: unknown
+  readonly message: string
+  readonly cause?: unknown
+}
+
+export async function failureOf(work: Promise<unknown>): Promise<Failure> {
+  const outcome = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (!(outcome instanceof Error)) throw new Error('It did not fail.')
+  return outcome
+}
+
+/** What there is under the names of a tenant: `role`, `schema`, and the names of tables and views. */
+export async function thereOf({ admin, rolePrefix }: SchemaDatabase, tenant: Tenant): Promise<readonly string[]> {
+  const { schema, role } = storageNames({ rolePrefix })(tenant)
+  const { rows } = await admin.query<{ line: string }>(
+    `select 'role' as line from pg_roles where rolname = $2 union all select 'schema' from pg_namespace where nspname = $1
+     union all select relname::text from pg_class where relnamespace = to_regnamespace($1) and relkind in ('r', 'v') order by 1`,
+    [schema, role],
+  )
+  return rows.map(({ line }) => line)
 }

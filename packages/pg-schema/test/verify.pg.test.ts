@@ -2,7 +2,7 @@ import type { Finding } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type PgSchemaOptions, pgSchema } from '../src/index.ts'
-import { namingOf } from '../src/storage-key.ts'
+import { storageNames } from '../src/storage-key.ts'
 import { type SchemaDatabase, schemaDatabase, tenantOf } from './support.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -234,7 +234,7 @@ describePostgres('verify', server => {
     database = await schemaDatabase(server, template, true)
     const tenants = [tenantOf(), tenantOf()]
     for (const tenant of tenants) await open().provision(tenant)
-    const [a, b] = tenants.map(namingOf({ rolePrefix: database.rolePrefix }))
+    const [a, b] = tenants.map(storageNames({ rolePrefix: database.rolePrefix }))
     if (a === undefined || b === undefined) throw new Error('There are two tenants.')
     names = {
       ...{ a: a.schema, b: b.schema, roleA: a.role, roleB: b.role },

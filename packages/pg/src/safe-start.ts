@@ -1,5 +1,4 @@
 import { type Finding, type Logger, TenancyError } from '@tenantry/core'
-import type pg from 'pg'
 
 /** Options of {@link safeStart}. */
 export interface SafeStartOptions {
@@ -19,9 +18,11 @@ export interface SafeStartOptions {
  * The `ready` of an isolation: resolves when nothing unsafe was found. One look for all that wait for it, and none once all is
  * well. A failed one is forgotten: the database may be back next time, or the configuration mended.
  *
- * @throws {TenancyError} `UNSAFE_CONFIGURATION`, and whatever the look throws.
+ * @throws {TenancyError} `ARGUMENT_INVALID`. What it gives throws `UNSAFE_CONFIGURATION`, and whatever the look throws.
  */
 export function safeStart({ isolation, look, onUnsafe, logger }: SafeStartOptions): () => Promise<void> {
+  if (onUnsafe !== 'refuse' && onUnsafe !== 'report')
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'onUnsafe', rule: 'must be "refuse" or "report"' })
   let looking: Promise<void> | undefined
 
   async function refuseUnsafe(): Promise<void> {
@@ -32,7 +33,7 @@ export function safeStart({ isolation, look, onUnsafe, logger }: SafeStartOption
       }
     }
     const errors = findings.filter(finding => finding.severity === 'error')
-    if (errors.length > 0 && onUnsafe === 'refuse') {
+    if (errors.length > 0 && onUnsafe !== 'report') {
       throw new TenancyError('UNSAFE_CONFIGURATION', { isolation, findings: errors })
     }
   }
@@ -44,17 +45,4 @@ export function safeStart({ isolation, look, onUnsafe, logger }: SafeStartOption
     })
     return looking
   }
-}
-
-/**
- * Logs the loss of idle connections, which would end the process if nobody listened. The pool opens others.
- *
- * @returns stops listening.
- */
-export function logLostConnections(pool: pg.Pool, isolation: string, logger: Logger): () => void {
-  function onIdleError(error: Error): void {
-    logger.warn({ event: `${isolation}.connection`, error: error.message }, 'An idle database connection was lost.')
-  }
-  pool.on('error', onIdleError)
-  return () => void pool.off('error', onIdleError)
 }

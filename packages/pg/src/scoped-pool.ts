@@ -85,7 +85,8 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
       const rule = 'must give one value for each setting, a text that is not empty and holds no NUL'
       throw new TenancyError('ARGUMENT_INVALID', { field: 'scope.values', rule })
     }
-    const prepares = scope.preparePerTenant === true ? `${values.join()} ` : ''
+    // Values hold no NUL, so that no two lists of them make one key.
+    const prepares = scope.preparePerTenant === true ? `${values.join('\0')}\0` : ''
     const { refusal } = scope
     return { tenant, sql, values, seal, prepares, refusal, named: namedStatements, sessionState }
   }

@@ -1,0 +1,100 @@
+import type { Tenant } from '@tenantry/core'
+import { describePostgres } from '@tenantry/servers/vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'
+import { failureOf, type SchemaDatabase, schemaDatabase, silent, tenantOf, thereOf } from './support.ts'
+
+const template = [
+  'create schema template',
+  'create table template.ledger (id int generated always as identity primary key, name text)',
+  `insert into template.ledger (name) values ('first'), ('second')`,
+  'create table template.customers (id int generated always as identity primary key, name text unique)',
+  'create table template.notes (id int primary key, customer int references template.customers, text text not null)',
+  'create view template.named as select n.id, c.name from template.notes n join template.customers c on c.id = n.customer',
+]
+
+const byTemplate = { by: 'template', versionTables: ['ledger'] } as const
+
+describePostgres('deprovisioning', server => {
+  let database: SchemaDatabase
+  beforeAll(async () => {
+    database = await schemaDatabase(server, template)
+  })
+  afterAll(() => database?.close())
+
+  function open(options: Partial<PgSchemaOptions> = {}) {
+    const { runtime: pool, provisioner, rolePrefix } = database
+    return pgSchema({ ...{ pool, provisioner, rolePrefix, logger: silent }, ...options })
+  }
+  const namesOf = (tenant: Tenant) => storageNames({ rolePrefix: database.rolePrefix })(tenant)
+  const there = (tenant: Tenant) => thereOf(database, tenant)
+  const whole = ['customers', 'ledger', 'named', 'notes', 'role', 'schema']
+
+  it('deprovisioning says what went, with the rows of each table, and is done once', async () => {
+    const tenant = tenantOf()
+    const isolation = open({ structure: byTemplate })
+    await isolation.provision(tenant)
+    await isolation.handle(() => tenant).query(`insert into customers (name) values ('one'), ('two')`)
+    const { schema, role } = namesOf(tenant)
+    const { erased } = await isolation.deprovision(tenant)
+    expect(erased).toEqual([
+      { kind: 'table', name: `${schema}.customers`, count: 2 },
+      { kind: 'table', name: `${schema}.ledger`, count: 2 },
+      { kind: 'table', name: `${schema}.notes`, count: 0 },
+      { kind: 'schema', name: schema, count: 1 },
+      { kind: 'role', name: role, count: 1 },
+    ])
+    expect(await there(tenant)).toEqual([])
+    expect(await isolation.deprovision(tenant)).toEqual({ tenant: tenant.id, erased: [] })
+  })
+
+  it('what stands outside and depends on the tenant is not dropped along: nothing is, and it is named', async () => {
+    const tenant = tenantOf()
+    const isolation = open({ structure: byTemplate })
+    await isolation.provision(tenant)
+    const { schema } = namesOf(tenant)
+    await database.admin.query(`create view public.report as select name from ${schema}.customers`)
+    const error = await failureOf(isolation.deprovision(tenant))
+    expect(error.code).toBe('ERASURE_INCOMPLETE')
+    expect(error.message).toContain('report')
+    expect(await there(tenant)).toEqual(whole)
+    await database.admin.query('drop view public.report')
+    await isolation.deprovision(tenant)
+  })
+
+  it('T31 the default tenant is not deprovisioned', async () => {
+    const error = await failureOf(open().deprovision(tenantOf({ isDefault: true })))
+    expect(error.code).toBe('TENANT_PROTECTED')
+  })
+
+  it('a role that was granted anything elsewhere keeps the tenant, and what names it is told', async () => {
+    const tenant = tenantOf()
+    const isolation = open()
+    await isolation.provision(tenant)
+    const { role } = namesOf(tenant)
+    await database.admin.query(`create table public.shared (id int); grant select on public.shared to ${role}`)
+    const error = await failureOf(isolation.deprovision(tenant))
+    expect([error.code, error.message]).toEqual(['ERASURE_INCOMPLETE', expect.stringContaining('table public.shared')])
+    expect(await there(tenant)).toEqual(whole)
+    await database.admin.query('drop table public.shared')
+    await isolation.deprovision(tenant)
+    expect(await there(tenant)).toEqual([])
+  })
+
+  it('rows that a policy hides from the owner are counted; those of a table of somebody else’s keep the tenant', async () => {
+    const tenant = tenantOf()
+    const isolation = open()
+    await isolation.provision(tenant)
+    const { schema } = namesOf(tenant)
+    await isolation.handle(() => tenant).query(`insert into customers (name) values ('hidden')`)
+    await database.provisioner.query(
+      `alter table ${schema}.customers enable row level security, force row level security`,
+    )
+    await database.admin.query(`alter table ${schema}.notes owner to postgres`)
+    const error = await failureOf(isolation.deprovision(tenant))
+    expect([error.code, error.message]).toEqual(['ERASURE_INCOMPLETE', expect.stringContaining(`${schema}.notes`)])
+    await database.admin.query(`alter table ${schema}.notes owner to ${database.provisionerRole}`)
+    const { erased } = await isolation.deprovision(tenant)
+    expect(erased[0]).toEqual({ kind: 'table', name: `${schema}.customers`, count: 1 })
+  })
+})
