@@ -4,7 +4,8 @@ import type { Query } from './clone/query.ts'
 import { dependentsOutside, uncountable, usesOfRole } from './dependents.ts'
 import { isThereAsOwn, isUnfinished } from './mark.ts'
 import { lookAt, type ProvisionTerms } from './provision.ts'
-import { lockSchema } from './schema-lock.ts'
+import { lockSchema, lockTables } from './schema-lock.ts'
+import { digest } from './storage-key.ts'
 import { inTransaction } from './transaction.ts'
 
 /**
@@ -22,17 +23,19 @@ export async function dropSchema(
   const { schema, role } = names
   return inTransaction(provisioner, async query => {
     await query(lockSchema(schema))
-    const { database, ...found } = await lookAt(query, names, runtime)
+    const { database, version, ...found } = await lookAt(query, names, runtime)
     const erased: { kind: string; name: string; count: number }[] = []
-    const mark = { tenant: tenant.id }
+    const mark = { tenant: digest(tenant.id) }
     if (isUnfinished(found.schema, mark) || isThereAsOwn('schema', schema, found.schema, mark)) {
+      await lockTables(query, schema)
       const dependents = [...(await dependentsOutside(query, schema)), ...(await uncountable(query, schema))]
       if (dependents.length > 0)
         throw new TenancyError('ERASURE_INCOMPLETE', { tenant: tenant.id, objects: dependents })
       erased.push(...(await countRows(query, schema)), { kind: 'schema', name: schema, count: 1 })
       await query(`drop schema ${quoteIdentifier(schema)} cascade`)
     }
-    if (roles && isThereAsOwn('role', role, found.role, { tenant: tenant.id, database })) {
+    if (roles && isThereAsOwn('role', role, found.role, { tenant: digest(tenant.id), database })) {
+      erased.push(...(await dropOwned(query, role, version)))
       const uses = await usesOfRole(query, role)
       if (uses.length > 0) throw new TenancyError('ERASURE_INCOMPLETE', { tenant: tenant.id, objects: uses })
       await query(`drop role ${quoteIdentifier(role)}`)
@@ -40,6 +43,23 @@ export async function dropSchema(
     }
     return { tenant: tenant.id, erased }
   })
+}
+
+/**
+ * Drops what a role owns beside its schema: large objects, temporary tables, privileges that it gives by default. A tenant can make
+ * them, and the role would stay for them.
+ */
+async function dropOwned(query: Query, role: string, version: number): Promise<Erasure['erased']> {
+  const name = quoteIdentifier(role)
+  const { rows } = await query(
+    `select pg_describe_object(d.classid, d.objid, 0) as name from pg_shdepend d
+      where d.refclassid = 'pg_authid'::regclass and d.refobjid = (select oid from pg_roles where rolname = $1) and d.deptype = 'o'
+        and d.dbid = (select oid from pg_database where datname = current_database()) order by 1`,
+    [role],
+  )
+  if (rows.length === 0) return []
+  await query(`grant ${name} to current_user${version >= 160000 ? ' with inherit true' : ''}; drop owned by ${name}`)
+  return rows.map(row => ({ kind: 'object', name: String(row.name), count: 1 }))
 }
 
 /** Each table with how many rows go with it. */
@@ -53,7 +73,7 @@ async function countRows(query: Query, schema: string): Promise<Erasure['erased'
   const forced = rows.filter(row => row.forced === true).map(({ name }) => quoteQualified(schema, String(name)))
   if (forced.length > 0)
     await query(forced.map(table => `alter table only ${table} no force row level security`).join(';\n'))
-  const counts = rows.map(({ name }) => `(select count(*) from ${quoteQualified(schema, String(name))})::float8`)
+  const counts = rows.map(({ name }) => `(select count(*) from only ${quoteQualified(schema, String(name))})::float8`)
   // One array, since a row has at most 1,664 columns.
   const counted = await query(`select array[${counts.join(', ')}] as counts`)
   const numbers = counted.rows[0]?.counts as readonly number[]

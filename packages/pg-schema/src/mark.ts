@@ -5,7 +5,7 @@ import pg from 'pg'
 /** Whose an object is, as its comment says. What has no such comment was made by somebody else. */
 export interface Mark {
   readonly tenantry: 'pg-schema'
-  /** The id of the tenant; none for a template. */
+  /** The digest of the tenant's id, since every role can read comments; none for a template. */
   readonly tenant?: string
   readonly template?: true
   /** Of a schema that is being filled by code of others: what is found so was left half made. */
@@ -14,14 +14,21 @@ export interface Mark {
   readonly database?: string
 }
 
+/** An object with its comment. */
+export interface Marked {
+  readonly mark: string | null
+  /** Whether the provisioner owns it: somebody else's may have any comment. */
+  readonly owned?: boolean
+}
+
 /** The comment that says whose an object is. */
 export function markText(mark: Omit<Mark, 'tenantry'>): string {
   return JSON.stringify({ tenantry: 'pg-schema', ...mark })
 }
 
 /** Whether an object is the one that is wanted, and was left half made by code that ended the transaction. */
-export function isUnfinished(found: { mark: string | null } | null, wanted: Omit<Mark, 'tenantry'>): boolean {
-  return found?.mark === markText({ ...wanted, making: true })
+export function isUnfinished(found: Marked | null, wanted: Omit<Mark, 'tenantry'>): boolean {
+  return found?.owned !== false && found?.mark === markText({ ...wanted, making: true })
 }
 
 /** A statement that says whose a schema is. */
@@ -49,15 +56,15 @@ export function readMark(comment: string | null | undefined): Mark | undefined {
 export function isThereAsOwn(
   kind: string,
   name: string,
-  found: { mark: string | null } | null,
+  found: Marked | null,
   wanted: Omit<Mark, 'tenantry'>,
 ): boolean {
   if (found === null) return false
-  if (found.mark === markText(wanted)) return true
+  if (found.mark === markText(wanted) && found.owned !== false) return true
   const mark = readMark(found.mark)
   const owner =
-    mark?.tenant === undefined
+    mark?.tenant === undefined || found.owned === false
       ? 'somebody else'
-      : `tenant "${mark.tenant}"${mark.database === undefined ? '' : ` of the database "${mark.database}"`}`
+      : `the tenant whose id has the digest ${mark.tenant}${mark.database === undefined ? '' : ` of the database "${mark.database}"`}`
   throw new TenancyError('OBJECT_FOREIGN', { kind, name, owner })
 }

@@ -2,10 +2,10 @@ import { isTenancyError, TenancyError, type Tenant } from '@tenantry/core'
 import { quoteIdentifier } from '@tenantry/pg'
 import pg from 'pg'
 import type { Query } from './clone/query.ts'
-import { isThereAsOwn, isUnfinished, markSchema, markText, readMark } from './mark.ts'
+import { isThereAsOwn, isUnfinished, type Marked, markSchema, markText, readMark } from './mark.ts'
 import { grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
 import { lockSchema } from './schema-lock.ts'
-import type { StorageNames } from './storage-key.ts'
+import { digest, type StorageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
 import { fillFromTemplate, type TemplateTerms } from './template.ts'
 import { inTransaction, withinTransaction } from './transaction.ts'
@@ -27,8 +27,8 @@ export interface ProvisionTerms {
 }
 
 interface Found {
-  readonly schema: { readonly mark: string | null } | null
-  readonly role: { readonly mark: string | null; readonly granted: boolean } | null
+  readonly schema: Marked | null
+  readonly role: (Marked & { readonly granted: boolean }) | null
   readonly database: string
   readonly version: number
 }
@@ -36,7 +36,8 @@ interface Found {
 /** What there is under the names of a tenant; of a role also whether the login of the application may become it. */
 export async function lookAt(query: Query, { schema, role }: StorageNames, runtime: string): Promise<Found> {
   const { rows } = await query(
-    `select (select json_build_object('mark', obj_description(oid, 'pg_namespace')) from pg_namespace where nspname = $1) as schema,
+    `select (select json_build_object('mark', obj_description(oid, 'pg_namespace'), 'owned', pg_has_role(nspowner, 'USAGE'))
+               from pg_namespace where nspname = $1) as schema,
             (select json_build_object('mark', shobj_description(oid, 'pg_authid'), 'granted', pg_has_role($3, oid, 'MEMBER'))
                from pg_roles where rolname = $2) as role,
             current_database() as database, current_setting('server_version_num')::int as version`,
@@ -56,57 +57,61 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
   const { schema, role } = names
   let step = 'connecting'
   try {
-    await inTransaction(provisioner, async (query, client) => {
-      step = 'looking at what is there'
-      await query(lockSchema(schema))
-      const { database, version, ...found } = await lookAt(query, names, runtime)
-      const hasRole = roles && isThereAsOwn('role', role, found.role, { tenant: tenant.id, database })
-      const unfinished = !given && isUnfinished(found.schema, { tenant: tenant.id })
-      const hasSchema = given
-        ? mustBeThere(found.schema, schema)
-        : !unfinished && isThereAsOwn('schema', schema, found.schema, { tenant: tenant.id })
-      if (given && roles) await mustBeNobodyElses(query, names)
-      if (hasRole && found.role?.granted === false) await query(grantMembership(role, runtime, version))
-      // A schema that is given may have got tables since.
-      if (hasSchema && !given && (hasRole || !roles)) return
+    await inTransaction(
+      provisioner,
+      async (query, client) => {
+        step = 'looking at what is there'
+        await query(lockSchema(schema))
+        const { database, version, ...found } = await lookAt(query, names, runtime)
+        const hasRole = roles && isThereAsOwn('role', role, found.role, { tenant: digest(tenant.id), database })
+        const unfinished = !given && isUnfinished(found.schema, { tenant: digest(tenant.id) })
+        const hasSchema = given
+          ? mustBeThere(found.schema, schema)
+          : !unfinished && isThereAsOwn('schema', schema, found.schema, { tenant: digest(tenant.id) })
+        if (given && roles) await mustBeNobodyElses(query, names)
+        if (hasRole && found.role?.granted === false) await query(grantMembership(role, runtime, version))
+        // A schema that is given may have got tables since.
+        if (hasSchema && !given && (hasRole || !roles)) return
 
-      if (roles && !hasRole) {
-        step = `making the role ${role}`
+        if (roles && !hasRole) {
+          step = `making the role ${role}`
+          await query(
+            [
+              `create role ${quoteIdentifier(role)} nologin noinherit`,
+              `comment on role ${quoteIdentifier(role)} is ${pg.escapeLiteral(markText({ tenant: digest(tenant.id), database }))}`,
+              grantMembership(role, runtime, version),
+            ].join(';\n'),
+          )
+        }
+        const user = roles ? role : runtime
+        if (hasSchema) {
+          step = `granting the use of the schema ${schema}`
+          if (structure.by === 'template' && structure.role !== undefined && !given)
+            throw new Error(
+              `its role was lost, and what the template grants to ${structure.role} cannot be told any more`,
+            )
+          await query((given ? await grantUseOfOwn(query, schema, user) : grantUse(schema, user)).join(';\n'))
+          await mustBeUsable(query, schema, user)
+          return
+        }
+        step = `making the schema ${schema}`
+        // Code of others may end the transaction, and what it has made so far is there then: the mark says that it is not all.
+        const making = structure.by === 'template' ? {} : ({ making: true } as const)
         await query(
           [
-            `create role ${quoteIdentifier(role)} nologin noinherit`,
-            `comment on role ${quoteIdentifier(role)} is ${pg.escapeLiteral(markText({ tenant: tenant.id, database }))}`,
-            grantMembership(role, runtime, version),
+            ...(unfinished ? [`drop schema ${quoteIdentifier(schema)} cascade`] : []),
+            `create schema ${quoteIdentifier(schema)}`,
+            markSchema(schema, { tenant: digest(tenant.id), ...making }),
+            setPath(schema, terms.extensions),
           ].join(';\n'),
         )
-      }
-      const user = roles ? role : runtime
-      if (hasSchema) {
-        step = `granting the use of the schema ${schema}`
-        if (structure.by === 'template' && structure.role !== undefined && !given)
-          throw new Error(
-            `its role was lost, and what the template grants to ${structure.role} cannot be told any more`,
-          )
-        await query((given ? await grantUseOfOwn(query, schema, user) : grantUse(schema, user)).join(';\n'))
-        await mustBeUsable(query, schema, user)
-        return
-      }
-      step = `making the schema ${schema}`
-      // Code of others may end the transaction, and what it has made so far is there then: the mark says that it is not all.
-      const making = structure.by === 'template' ? {} : ({ making: true } as const)
-      await query(
-        [
-          ...(unfinished ? [`drop schema ${quoteIdentifier(schema)} cascade`] : []),
-          `create schema ${quoteIdentifier(schema)}`,
-          markSchema(schema, { tenant: tenant.id, ...making }),
-          setPath(schema, terms.extensions),
-        ].join(';\n'),
-      )
-      step = `filling the schema ${schema}`
-      await fill(query, client, terms, schema, user)
-      if (structure.by !== 'template') await query(markSchema(schema, { tenant: tenant.id }))
-      step = 'committing'
-    })
+        step = `filling the schema ${schema}`
+        await fill(query, client, terms, schema, user)
+        if (structure.by !== 'template') await query(markSchema(schema, { tenant: digest(tenant.id) }))
+        step = 'committing'
+      },
+      structure.by === 'template' ? 'kept' : 'used up',
+    )
   } catch (error) {
     if (isTenancyError(error)) throw error
     throw new TenancyError(
@@ -164,7 +169,11 @@ async function mustBeNobodyElses(query: Query, { schema, role }: StorageNames): 
   for (const { mark } of rows) {
     const { tenant } = readMark(mark) ?? {}
     if (tenant !== undefined)
-      throw new TenancyError('OBJECT_FOREIGN', { kind: 'schema', name: schema, owner: `tenant "${tenant}"` })
+      throw new TenancyError('OBJECT_FOREIGN', {
+        kind: 'schema',
+        name: schema,
+        owner: `the tenant whose id has the digest ${tenant}`,
+      })
   }
 }
 

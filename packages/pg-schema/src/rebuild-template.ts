@@ -4,9 +4,9 @@ import type pg from 'pg'
 import { readClonePlan } from './clone/clone-plan.ts'
 import { dependentsOutside } from './dependents.ts'
 import { checkExtensions } from './extension-schemas.ts'
-import { isThereAsOwn, isUnfinished, markSchema } from './mark.ts'
+import { isThereAsOwn, isUnfinished, type Marked, markSchema } from './mark.ts'
 import { reasonOf, setPath } from './provision.ts'
-import { lockSchema } from './schema-lock.ts'
+import { lockSchema, lockTables } from './schema-lock.ts'
 import type { Migrate } from './structure-source.ts'
 import { inTransaction, withinTransaction } from './transaction.ts'
 
@@ -41,24 +41,29 @@ export async function rebuildTemplate(options: RebuildOptions): Promise<void> {
   checkExtensions(extensions, { template: schema })
   const name = quoteIdentifier(schema)
   try {
-    await inTransaction(provisioner, async (query, client) => {
-      await query(lockSchema(schema))
-      const { rows } = await query(
-        `select obj_description(oid, 'pg_namespace') as mark from pg_namespace where nspname = $1`,
-        [schema],
-      )
-      const found = (rows[0] as { mark: string | null } | undefined) ?? null
-      if (isUnfinished(found, { template: true }) || isThereAsOwn('schema', schema, found, { template: true })) {
-        const dependents = await dependentsOutside(query, schema)
-        if (dependents.length > 0) throw new Error(dependents.join(', '))
-        await query(`drop schema ${name} cascade`)
-      }
-      const making = markSchema(schema, { template: true, making: true })
-      await query([`create schema ${name}`, making, setPath(schema, extensions)].join(';\n'))
-      await withinTransaction(query, () => migrate(query, { schema, client }))
-      await query(markSchema(schema, { template: true }))
-      await readClonePlan(query, { schema, versionTables, role, allowed: extensions })
-    })
+    await inTransaction(
+      provisioner,
+      async (query, client) => {
+        await query(lockSchema(schema))
+        const { rows } = await query(
+          `select obj_description(oid, 'pg_namespace') as mark, pg_has_role(nspowner, 'USAGE') as owned from pg_namespace where nspname = $1`,
+          [schema],
+        )
+        const found = (rows[0] as Marked | undefined) ?? null
+        if (isUnfinished(found, { template: true }) || isThereAsOwn('schema', schema, found, { template: true })) {
+          await lockTables(query, schema)
+          const dependents = await dependentsOutside(query, schema)
+          if (dependents.length > 0) throw new Error(dependents.join(', '))
+          await query(`drop schema ${name} cascade`)
+        }
+        const making = markSchema(schema, { template: true, making: true })
+        await query([`create schema ${name}`, making, setPath(schema, extensions)].join(';\n'))
+        await withinTransaction(query, () => migrate(query, { schema, client }))
+        await query(markSchema(schema, { template: true }))
+        await readClonePlan(query, { schema, versionTables, role, allowed: extensions })
+      },
+      'used up',
+    )
   } catch (error) {
     if (isTenancyError(error)) throw error
     throw new TenancyError('TEMPLATE_REBUILD_FAILED', { template: schema, reason: reasonOf(error) }, { cause: error })

@@ -30,8 +30,8 @@ const reserved = /^(?:pg_|information_schema$)/
 const digestLength = 26
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 
-/** The first 26 characters of the base 32 (RFC 4648, lower-case) of the SHA-256 of an id: opaque, since names of schemas can be read by everybody (S12). */
-function digest(id: string): string {
+/** What stands for a tenant where everybody can read. The first 26 characters of the base 32 (RFC 4648, lower-case) of the SHA-256 of an id: opaque, since names of schemas can be read by everybody (S12). */
+export function digest(id: string): string {
   const bytes = createHash('sha256').update(id).digest()
   let text = ''
   let bits = 0

@@ -1,4 +1,5 @@
 import { TenancyError } from '@tenantry/core'
+import { quoteQualified } from '@tenantry/pg'
 import { type ClonePlan, readClonePlan } from './clone/clone-plan.ts'
 import { templateFingerprint } from './clone/fingerprint.ts'
 import { outsideReferences } from './clone/outside-references.ts'
@@ -28,6 +29,7 @@ export function templateTerms(structure: StructureSource, extensions: readonly s
 export async function currentPlan(query: Query, terms: TemplateTerms): Promise<ClonePlan> {
   const { schema } = terms.source
   await query(keepSchema(schema))
+  await lockRows(query, terms.source)
   const fingerprint = await templateFingerprint(query, schema)
   if (fingerprint === undefined) throw new TenancyError('TEMPLATE_MISSING', { template: schema })
   if (terms.plan?.fingerprint !== fingerprint) {
@@ -40,6 +42,21 @@ export async function currentPlan(query: Query, terms: TemplateTerms): Promise<C
     terms.plan = await readClonePlan(query, { ...terms.source, allowed: terms.extensions })
   }
   return terms.plan
+}
+
+/**
+ * Migrations by hand do not wait for the lock of the schema: held so, the rows of the version tables are those of the structure that
+ * is read next.
+ */
+async function lockRows(query: Query, { schema, versionTables }: TemplateTerms['source']): Promise<void> {
+  if (versionTables.length === 0) return
+  const { rows } = await query<{ name: string }>(
+    `select relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where nspname = $1 and relkind in ('r', 'p') and relname = any ($2)`,
+    [schema, versionTables],
+  )
+  const tables = rows.map(({ name }) => quoteQualified(schema, name))
+  if (tables.length > 0) await query(`lock table ${tables.join(', ')} in share mode`)
 }
 
 /** Makes everything in an empty schema, whose path is set, and sees that it is as in the template and leads nowhere else. */

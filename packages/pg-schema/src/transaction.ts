@@ -6,12 +6,14 @@ import type { Query } from './clone/query.ts'
  * All or nothing, on a connection of its own. Statements are qualified or set the path themselves: it begins with the server's own
  * catalogue only, so that nothing of the role's settings decides what a name means.
  *
+ * @param connection - `used up` when code of others has run on it, which may have left settings and temporary tables there.
  * @throws {TenancyError} `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`, `CONFIG_INVALID` for a login that the server does not want. Errors of
  * statements are the server's own.
  */
 export async function inTransaction<T>(
   pool: pg.Pool,
   work: (query: Query, client: pg.PoolClient) => Promise<T>,
+  connection: 'kept' | 'used up' = 'kept',
 ): Promise<T> {
   const client = await lent(pool)
   const query: Query = (text, values) =>
@@ -38,7 +40,7 @@ export async function inTransaction<T>(
     }
   } finally {
     client.off('error', ignore)
-    client.release(broken)
+    client.release(broken || connection === 'used up')
   }
 }
 

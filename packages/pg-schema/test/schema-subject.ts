@@ -5,12 +5,12 @@ import { pgSubject } from '@tenantry/pg-subject'
 import { startFaultProxy } from '@tenantry/servers'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
 import pg from 'pg'
-import { pgSchema } from '../src/index.ts'
-import { storageNames } from '../src/storage-key.ts'
+import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'
+import { digest } from '../src/storage-key.ts'
 import { schemaDatabase } from './support.ts'
 
-/** Every note of every schema, past the roles; whose a schema is, its comment says. */
-async function everything(admin: pg.Pool): Promise<readonly Row[]> {
+/** Every note of every schema, past the roles; whose a schema is, its comment says by a digest. */
+async function everything(admin: pg.Pool, ids: ReadonlyMap<string, string>): Promise<readonly Row[]> {
   const { rows } = await admin.query<{ schema: string; tenant: string }>(
     `select n.nspname as schema, obj_description(n.oid, 'pg_namespace')::json->>'tenant' as tenant
        from pg_namespace n where obj_description(n.oid, 'pg_namespace') like '{"tenantry":"pg-schema","tenant"%'`,
@@ -19,7 +19,7 @@ async function everything(admin: pg.Pool): Promise<readonly Row[]> {
   for (const { schema, tenant } of rows) {
     const notes = await admin.query<Row>(
       `select $1::text as tenant, id, text from ${pg.escapeIdentifier(schema)}.notes`,
-      [tenant],
+      [ids.get(tenant) ?? `nobody's ${tenant}`],
     )
     found.push(...notes.rows)
   }
@@ -52,6 +52,18 @@ export async function schemaSubject(server: PostgresForTests): Promise<Subject<T
   const { bouncer, namedStatements } = server
   const options = { provisioner, rolePrefix, namedStatements, pooler: bouncer !== undefined }
   const names = storageNames({ rolePrefix })
+  const ids = new Map<string, string>()
+
+  function isolationOver(pool: pg.Pool, more: Partial<PgSchemaOptions> = {}) {
+    const isolation = pgSchema({ pool, ...options, ...more })
+    return {
+      ...isolation,
+      provision(tenant: Tenant) {
+        ids.set(digest(tenant.id), tenant.id)
+        return isolation.provision(tenant)
+      },
+    }
+  }
 
   async function left(tenant: Tenant): Promise<readonly string[]> {
     const { schema, role } = names(tenant)
@@ -65,8 +77,8 @@ export async function schemaSubject(server: PostgresForTests): Promise<Subject<T
   }
 
   return pgSubject(server, database, {
-    isolation: pool => pgSchema({ pool, ...options }),
-    everything,
+    isolation: pool => isolationOver(pool),
+    everything: admin => everything(admin, ids),
     unscoped,
     conflict: '(id)',
     settings: ['search_path', 'role'],
@@ -82,7 +94,7 @@ export async function schemaSubject(server: PostgresForTests): Promise<Subject<T
         const proxy = await startFaultProxy({ target: database.provisionerUrl })
         const cut = new pg.Pool({ connectionString: proxy.url(database.provisionerUrl), max: 1 })
         cut.on('error', () => undefined)
-        const isolation = pgSchema({ pool: database.runtime, ...options, provisioner: cut })
+        const isolation = isolationOver(database.runtime, { provisioner: cut })
         try {
           // A statement begins with a Query or a Parse; what else is sent goes with one.
           const match = (bytes: Buffer) => /^[QP]/.test(bytes.toString('latin1', 0, 1))

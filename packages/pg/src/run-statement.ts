@@ -26,7 +26,8 @@ const rollback = plainStatement('rollback', 'rollback')
 
 /**
  * Runs one statement at a place: in one write, or, when its seal needs a transaction and none is open, in a transaction of its
- * own, of which the statement and COMMIT are one write. Its result is to be asked for in the caller's context.
+ * own, of which the statement and COMMIT are one write. So do CALL and DO: where no transaction block is open, COMMIT in a procedure
+ * would end what holds the tenant, and the rest go on without; in one it is refused (2D000). Its result is to be asked for in the caller's context.
  *
  * @throws {TenancyError} `STATEMENT_REFUSED`
  */
@@ -47,7 +48,8 @@ export function runStatement(
     })
   }
   // Not an async function: of the promises that a statement takes, each costs.
-  if (scope.seal?.per !== 'transaction' || statement.kind !== 'ordinary' || session.status !== 'I') {
+  const needsTransaction = scope.seal?.per === 'transaction' || statement.uses.mayEnd
+  if (!needsTransaction || statement.kind !== 'ordinary' || session.status !== 'I') {
     return send(client, session, new ScopedQuery(statement, scope, session, standing))
   }
   return runInTransaction(place, statement, scope)

@@ -259,6 +259,8 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   /** What the caller is told: where the server has refused the scope, the scope knows why. */
   #told(error: pg.DatabaseError): Error {
     const ofScope = this.#ahead > 0 || (this.#callerDone && this.#statement.kind === 'begin')
+    // A server process can miss a membership that was granted while it read its others, and never know. Another one will.
+    if (ofScope && error.code === '42501') this.#session.disposable = true
     return (ofScope ? this.#scope.refusal?.(this.#scope.tenant, error) : undefined) ?? error
   }
 

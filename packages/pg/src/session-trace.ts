@@ -15,14 +15,17 @@ export interface SessionUse {
   readonly leaves: SessionTrace
   /** Whether it may ask for the last value that a sequence gave in this session. */
   readonly readsSequence: boolean
+  /** Whether it runs procedural code, which may end the transaction that it runs in and go on without the tenant. */
+  readonly mayEnd: boolean
 }
 
 // Functions by name, wherever they stand: a name can be quoted, qualified, or spelled with escapes (U&"…"). Some run SQL that
 // they are given as a text. SELECT INTO TEMP too, where a comment may stand in front of TEMP.
 const state = new RegExp(
   [
-    'set_config|advisory_lock|u&"|_to_xml|ts_stat|ts_rewrite|crosstab|connectby|xpath_table',
-    String.raw`\binto(?:\s+(?:temp|temporary|local|global)\b|\s*(?:/\*|--)|\s*"?pg_temp)`,
+    // An update of pg_settings is a set_config of its rule.
+    'set_config|pg_settings|advisory_lock|u&"|_to_xml|ts_stat|ts_rewrite|crosstab|connectby|xpath_table',
+    String.raw`\binto(?:\s+(?:temp|temporary|local|global)\b|(?:\s+table)?\s*(?:/\*|--|"?pg_temp))`,
   ].join('|'),
   'i',
 )
@@ -35,13 +38,17 @@ const any = new RegExp(`${state.source}|${lasting.source}|${sequence.source}`, '
 const harmless = new Set(['DECLARE', 'FETCH', 'MOVE', 'CLOSE', 'SHOW', 'LOCK', 'NOTIFY', 'TABLE', undefined])
 
 /** What a statement does that uses no session. */
-export const noSessionUse: SessionUse = { leaves: 'none', readsSequence: false }
+export const noSessionUse: SessionUse = { leaves: 'none', readsSequence: false, mayEnd: false }
 
 /** Of a statement that is no transaction control. */
 export function sessionUse(text: string): SessionUse {
   const found = any.test(text)
   if (!found && isPlainQuery(text)) return noSessionUse
-  return { leaves: found ? traceOfWords(text) : traceOfKind(text), readsSequence: sequence.test(text) }
+  return {
+    leaves: found ? traceOfWords(text) : traceOfKind(text),
+    readsSequence: sequence.test(text),
+    mayEnd: isProcedural(text),
+  }
 }
 
 function traceOfWords(text: string): SessionTrace {
@@ -49,10 +56,14 @@ function traceOfWords(text: string): SessionTrace {
   return state.test(text) ? 'state' : traceOfKind(text)
 }
 
+function isProcedural(text: string): boolean {
+  return !isPlainQuery(text) && /^(?:DO|CALL)$/.test(firstWords(text, 1)[0] ?? '')
+}
+
 function traceOfKind(text: string): SessionTrace {
   if (isPlainQuery(text)) return 'none'
+  if (isProcedural(text)) return 'state'
   const [first] = firstWords(text, 1)
-  if (first === 'DO' || first === 'CALL') return 'state'
   // EXPLAIN ANALYZE CREATE TEMP TABLE … AS creates it.
   if (first === 'EXPLAIN') return /create/i.test(text) ? 'state' : 'possible'
   return harmless.has(first) ? 'none' : 'possible'

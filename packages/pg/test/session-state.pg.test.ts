@@ -37,7 +37,10 @@ const kinds: Readonly<Record<string, Kind>> = {
     seen: "current_setting('search_path') like '%pg_temp%'",
   },
   'a time limit (finding 7)': {
-    direct: ["select set_config('statement_timeout', '54321', false)"],
+    direct: [
+      "select set_config('statement_timeout', '54321', false)",
+      "update pg_settings set setting = '54321' where name = 'statement_timeout'",
+    ],
     block: 'set statement_timeout = 54321',
     seen: "current_setting('statement_timeout') = '54321ms'",
   },
@@ -55,7 +58,11 @@ const kinds: Readonly<Record<string, Kind>> = {
     seen: 'exists (select from pg_listening_channels())',
   },
   'a temporary table that shadows one (R26)': {
-    direct: ['select 1 as id into temp plain', 'explain analyze create temp table plain as select 1'],
+    direct: [
+      'select 1 as id into temp plain',
+      'select 1 as id into table pg_temp.plain',
+      'explain analyze create temp table plain as select 1',
+    ],
     block: 'create temp table plain (id int)',
     seen: "to_regclass('pg_temp.plain') is not null or 'plain'::regclass <> 'public.plain'::regclass",
   },

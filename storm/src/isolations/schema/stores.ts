@@ -1,4 +1,5 @@
 import type { Tenant } from '@tenantry/core'
+import { storageNames } from '@tenantry/pg-schema'
 import type pg from 'pg'
 
 /** The names of a tenant's schema and role; fit for SQL without quotes. */
@@ -24,10 +25,12 @@ export async function storesOf(admin: pg.Pool): Promise<Stores> {
         where shobj_description(oid, 'pg_authid') like '{"tenantry":"pg-schema","tenant":%' and m.mark->>'database' = current_database()
      ) r using (tenant)`,
   )
+  const naming = storageNames({})
   const stores = new Map<string, Store>(rows.map(({ tenant, schema, role }) => [tenant, { schema, role }]))
   return {
     of({ id }) {
-      const store = stores.get(id)
+      // A mark has the digest of the id, which ends the name of the role too.
+      const store = stores.get(naming({ id, placement: {}, isDefault: false }).role.slice(2))
       if (store === undefined) throw new Error(`Nothing is known of the store of ${id}.`)
       return store
     },
