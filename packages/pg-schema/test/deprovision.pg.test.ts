@@ -1,6 +1,6 @@
 import type { Tenant } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'
 import { failureOf, type SchemaDatabase, schemaDatabase, silent, tenantOf, thereOf } from './support.ts'
 
@@ -96,5 +96,40 @@ describePostgres('deprovisioning', server => {
     await database.admin.query(`alter table ${schema}.notes owner to ${database.provisionerRole}`)
     const { erased } = await isolation.deprovision(tenant)
     expect(erased[0]).toEqual({ kind: 'table', name: `${schema}.customers`, count: 1 })
+  })
+
+  it('what the tenant itself has made beside its schema goes too, and is told', async () => {
+    const tenant = tenantOf()
+    const isolation = open()
+    await isolation.provision(tenant)
+    const { query } = isolation.handle(() => tenant)
+    const { rows } = await query<{ oid: string }>(`select lo_from_bytea(0, 'kept by the tenant') as oid`)
+    await query('alter default privileges grant select on tables to public')
+    const { erased } = await isolation.deprovision(tenant)
+    expect(erased.map(({ name }) => name)).toContain(`large object ${rows[0]?.oid}`)
+    expect(erased.filter(({ kind }) => kind === 'object')).toHaveLength(2)
+    expect(await there(tenant)).toEqual([])
+  })
+
+  it('what somebody makes outside while the tenant is dropped is waited for, and keeps the tenant', async () => {
+    const tenant = tenantOf()
+    const isolation = open()
+    await isolation.provision(tenant)
+    const { schema } = namesOf(tenant)
+    const maker = await database.admin.connect()
+    await maker.query(`begin; create view public.late as select name from ${schema}.customers`)
+    const dropping = failureOf(isolation.deprovision(tenant))
+    await vi.waitFor(async () => {
+      const { rows } = await database.admin.query(
+        `select from pg_locks where not granted and relation = '${schema}.customers'::regclass`,
+      )
+      expect(rows).toHaveLength(1)
+    }, 10_000)
+    await maker.query('commit')
+    maker.release()
+    const error = await dropping
+    expect([error.code, error.message]).toEqual(['ERASURE_INCOMPLETE', expect.stringContaining('view public.late')])
+    await database.admin.query('drop view public.late')
+    await isolation.deprovision(tenant)
   })
 })

@@ -2,7 +2,7 @@ import { createTenancy, isTenancyError, memoryRegistry, type Tenant, type Tenant
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type PgSchemaOptions, pgSchema } from '../src/index.ts'
+import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'
 import { type SchemaDatabase, schemaDatabase } from './support.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -210,6 +210,38 @@ describePostgres(
       })
       expect(await as(b, () => codeOf(() => db.query('select * from notes')))).toBe('TENANT_STORE_MISSING')
       expect(await as(a, () => codeOf(() => db.query('select * from notes')))).toBe('no error')
+    })
+
+    it('a connection that knows nothing of a membership is not used again', async () => {
+      const { a, db, as, isolation } = await two()
+      const { role } = storageNames({ rolePrefix: database.rolePrefix })(a)
+      const own = new pg.Pool({ connectionString: database.runtimeUrl, max: 1 })
+      const single = tenancy.handle(open({ pool: own }))
+      const pidOf = async () => (await own.query('select pg_backend_pid() as pid')).rows[0].pid
+      const before = await pidOf()
+      await as(a, () => single.query('select text from notes'))
+      if (server.bouncer === undefined) expect(await pidOf()).toBe(before)
+      await database.provisioner.query(`revoke ${role} from ${database.runtimeRole}`)
+      expect(await codeOf(() => as(a, () => single.query('select text from notes')))).toBe('TENANT_STORE_MISSING')
+      const closed = own.totalCount
+      await isolation.provision(a)
+      expect((await as(a, () => single.query('select text from notes'))).rows).toEqual([{ text: 'of a' }])
+      expect(closed).toBe(0)
+      expect((await as(a, () => db.query('select text from notes'))).rows).toEqual([{ text: 'of a' }])
+      await own.end()
+    })
+
+    it('S3 a procedure or a block that commits does not go on without its tenant', async () => {
+      const { a, db, as, ofB } = await two()
+      const { schema } = storageNames({ rolePrefix: database.rolePrefix })(a)
+      expect(schema).not.toBe(ofB.schema)
+      await database.provisioner.query(`create procedure ${schema}.in_pieces() language plpgsql as
+        $$ begin commit; raise exception 'read %', (select string_agg(text, ' ') from notes); end $$`)
+      for (const text of [
+        'call in_pieces()',
+        `do $$ begin commit; raise exception 'read %', (select string_agg(text, ' ') from notes); end $$`,
+      ])
+        expect(await codeOf(() => as(a, () => db.query(text)))).toMatch(/^(?:2D000|STATEMENT_REFUSED)$/)
     })
 
     it('S3 the role is gone: BEGIN says so, and the connection goes on', async () => {

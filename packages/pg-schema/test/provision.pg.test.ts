@@ -342,4 +342,71 @@ describePostgres('provisioning', server => {
       await open().deprovision(tenant)
     }
   })
+
+  it('versions and tables are of one moment, also when a migration by hand ends in between', async () => {
+    const { admin, provisioner } = database
+    await provisioner.query(
+      'create schema moving; create table moving.ledger (id int); create table moving.notes (id int)',
+    )
+    const isolation = open({ structure: { by: 'template', schema: 'moving', versionTables: ['ledger'] } })
+    // The plan is known, so that only the fingerprint is asked for.
+    await isolation.provision(tenantOf())
+    const migration = await admin.connect()
+    await migration.query(
+      'begin; lock table moving.ledger; alter table moving.notes add late int; insert into moving.ledger values (2)',
+    )
+    const tenant = tenantOf()
+    const provisioning = isolation.provision(tenant)
+    await vi.waitFor(async () => {
+      const { rows } = await admin.query(
+        `select from pg_locks where not granted and relation = 'moving.ledger'::regclass`,
+      )
+      expect(rows).toHaveLength(1)
+    }, 10_000)
+    await migration.query('commit')
+    migration.release()
+    await provisioning
+    const { query } = isolation.handle(() => tenant)
+    expect((await query('select id from ledger')).rows).toEqual([{ id: 2 }])
+    expect((await query('select late from notes')).rows).toEqual([])
+    await provisioner.query('drop schema moving cascade')
+  })
+
+  it('S1 the mark of a schema that somebody else owns is not believed', async () => {
+    const tenant = tenantOf()
+    const names = storageNames({ rolePrefix: database.rolePrefix })(tenant)
+    const { admin, provisionerRole } = database
+    await open().provision(tenant)
+    const { rows } = await admin.query(
+      `select obj_description('${names.schema}'::regnamespace, 'pg_namespace') as mark`,
+    )
+    await open().deprovision(tenant)
+    await admin.query(`create schema ${names.schema}; comment on schema ${names.schema} is '${rows[0].mark}';
+      grant all on schema ${names.schema} to ${provisionerRole} with grant option`)
+    for (const work of [() => open().provision(tenant), () => open().deprovision(tenant)])
+      expect(await failureOf(work())).toMatchObject({ code: 'OBJECT_FOREIGN', details: { owner: 'somebody else' } })
+    await admin.query(`drop schema ${names.schema}`)
+  })
+
+  it('nothing that migrations leave in their session reaches those of the next tenant', async () => {
+    const structure = {
+      by: 'migrate',
+      migrate: async query => {
+        await query('create temp table if not exists seed (text text)')
+        await query(`insert into seed values ('row'); set statement_timeout = '1h'`)
+        await query(`create table seeded as select text, current_setting('statement_timeout') as set from seed`)
+      },
+    } satisfies PgSchemaOptions['structure']
+    await database.admin.query(`grant temporary on database ${database.name} to ${database.provisionerRole}`)
+    const own = new pg.Pool({ connectionString: database.provisionerUrl, max: 1 })
+    const isolation = open({ structure, provisioner: own })
+    for (const tenant of [tenantOf(), tenantOf()]) {
+      await isolation.provision(tenant)
+      const { rows } = await isolation.handle(() => tenant).query('select * from seeded')
+      expect(rows).toEqual([{ text: 'row', set: '1h' }])
+    }
+    expect((await own.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '0' }])
+    await isolation.close()
+    await own.end()
+  })
 })
