@@ -1,5 +1,6 @@
 // Breaks Tenantry on purpose, one line at a time, and asks which test notices. 100 % or it fails.
 //   node mutants/run.mjs [--json] [--only TEXT] [--jobs N]
+//   node mutants/run.mjs --check   only whether the list fits the sources
 // Works on copies of the repository, so that the checkout is never broken.
 import { spawn } from 'node:child_process'
 import {
@@ -21,7 +22,12 @@ import { mutants } from './list.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values: options } = parseArgs({
-  options: { json: { type: 'boolean' }, only: { type: 'string', default: '' }, jobs: { type: 'string' } },
+  options: {
+    json: { type: 'boolean' },
+    only: { type: 'string', default: '' },
+    jobs: { type: 'string' },
+    check: { type: 'boolean' },
+  },
 })
 const jobs = Number(options.jobs ?? Math.min(2, availableParallelism()))
 const chosen = mutants.filter(({ name, file }) => `${file} ${name}`.includes(options.only))
@@ -82,7 +88,7 @@ try {
   // Before anything runs: a list that does not fit the sources is a mistake, not a mutant that was caught.
   for (const mutant of chosen) mutate(readFileSync(join(root, mutant.file), 'utf8'), mutant)
 
-  const queue = [...chosen]
+  const queue = options.check ? [] : [...chosen]
   const sound = new Map()
   await Promise.all(
     Array.from({ length: jobs }, async (_, number) => {
@@ -118,7 +124,9 @@ try {
 }
 
 const survivors = results.filter(({ caught }) => !caught)
-if (options.json) console.log(JSON.stringify({ mutants: results, caught: results.length - survivors.length }, null, 2))
+if (options.check) console.log(`The list of ${chosen.length} mutants fits the sources.`)
+else if (options.json)
+  console.log(JSON.stringify({ mutants: results, caught: results.length - survivors.length }, null, 2))
 else {
   console.log(`\n${results.length - survivors.length} of ${results.length} mutants caught.`)
   for (const { name, file } of survivors)

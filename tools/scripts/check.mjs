@@ -42,6 +42,7 @@ const gates = [
     commands: [
       ['node', 'tools/scripts/behaviours.mjs', '--check'],
       ['node', 'tools/scripts/threats.mjs', '--check'],
+      ['node', 'mutants/run.mjs', '--check'],
     ],
   },
   // What is published is what is built …

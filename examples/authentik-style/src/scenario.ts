@@ -50,7 +50,7 @@ export function scenes(key: string): readonly Scene[] {
       'create t_example again',
       api('POST', '/tenants', { name: 'X', schema_name: 't_example' }),
       409,
-      'OBJECT_FOREIGN',
+      'TENANT_EXISTS',
     ),
     visitor('list, before it has the domain', list('example.org'), 200, 'ours'),
     operator('give it example.org', api('PUT', '/tenants/t_example/domains/example.org'), 201, 'example.org'),

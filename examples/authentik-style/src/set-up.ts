@@ -26,7 +26,8 @@ export async function setUp({ pool, provisioner }: Pick<Storage, 'pool' | 'provi
       `grant usage on schema tenancy to ${runtime}; grant select on all tables in schema tenancy to ${runtime}`,
     )
     const tenants = await query<{ schema: string }>(
-      `select schema_name as schema from tenancy.tenants where status = 'active' and not is_default`,
+      // Whatever their status: a tenant that is served again must not be behind. One that is being made has none yet.
+      `select schema_name as schema from tenancy.tenants where not is_default and to_regnamespace(schema_name) is not null`,
     )
     for (const schema of ['public', ...tenants.rows.map(row => row.schema)]) {
       await query(`set local search_path = ${pg.escapeIdentifier(schema)}, pg_temp`)

@@ -39,7 +39,8 @@ export interface Tenants {
   /**
    * Makes a tenant and all that it needs. One that was given up half-way is finished by the same call.
    *
-   * @throws {TenancyError} `INPUT_INVALID`; `OBJECT_FOREIGN` when the schema is somebody else's; what provisioning throws.
+   * @throws {TenancyError} `INPUT_INVALID`; `TENANT_EXISTS` when a tenant has the schema, `OBJECT_FOREIGN` when it is somebody
+   * else's; what provisioning throws.
    */
   create(input: { readonly name: unknown; readonly schema_name: unknown }): Promise<void>
   /**
@@ -101,7 +102,7 @@ export function createTenants({ provisioner, registry, stores }: TenantsOptions)
            on conflict (schema_name) do update set name = excluded.name where t.status = 'provisioning'`,
         [name, schema],
       )
-      if (rowCount === 0) throw new TenancyError('OBJECT_FOREIGN', { kind: 'schema', name: schema, owner: 'a tenant' })
+      if (rowCount === 0) throw new TenancyError('TENANT_EXISTS', { field: 'schema', value: schema })
       const tenant = await bySchema(schema)
       try {
         await activate(tenant)

@@ -152,7 +152,7 @@ describePostgres('the tenancy API', server => {
       const answers = await Promise.all([create('t_race'), create('t_race'), create('t_race')])
       expect(answers.map(({ status }) => status).filter(status => status !== 201 && status !== 409)).toEqual([])
       expect((await list()).filter(({ schema_name }) => schema_name === 't_race')).toHaveLength(1)
-      expect(await create('t_race')).toMatchObject({ status: 409, body: { code: 'OBJECT_FOREIGN' } })
+      expect(await create('t_race')).toMatchObject({ status: 409, body: { code: 'TENANT_EXISTS' } })
       expect(await app.api('PUT', '/tenants/t_race/domains/race.example')).toMatchObject({ status: 201 })
       expect(await app.send({ host: 'race.example' })).toEqual({ status: 200, body: [] })
     })

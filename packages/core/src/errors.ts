@@ -95,7 +95,7 @@ export const errors = {
     status: 409,
     title: 'A tenant with this name exists already.',
     next: 'Choose another value for the named field.',
-    message: (d: { field: 'id' | 'slug' | 'domain' | 'isDefault' | 'isControl'; value: string }) =>
+    message: (d: { field: 'id' | 'slug' | 'domain' | 'schema' | 'isDefault' | 'isControl'; value: string }) =>
       `Another tenant has this ${d.field} already: ${d.value}.`,
   },
   VERSION_CONFLICT: {

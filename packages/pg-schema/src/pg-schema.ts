@@ -44,12 +44,13 @@ export interface PgSchemaOptions extends NamingOptions {
   readonly role?: 'tenant' | 'none'
   /** See `safeStart`. Default `refuse`. */
   readonly onUnsafe?: SafeStartOptions['onUnsafe']
-  /** See `scopedPool`. */
+  /** See `scopedPool`. Default `true`. */
   readonly namedStatements?: boolean
   /** Say `true` behind PgBouncer in transaction mode: what would stay in a session is refused. Default `false`. */
   readonly pooler?: boolean
   /** See `scopedPool`. Default `refuse` with `pooler`, else `detect`. */
   readonly sessionState?: SessionStatePolicy
+  /** Receives findings and lost connections. Default `consoleLogger`. */
   readonly logger?: Logger
 }
 
@@ -59,10 +60,12 @@ export interface PgSchemaOptions extends NamingOptions {
  * statement runs (`TENANT_STORE_MISSING`), never another schema's table.
  *
  * It holds against mistakes and against SQL that names another schema (42501). SQL of an attacker that resets the role first has
- * the runtime role's memberships and so every tenant; where attackers may run SQL, give each tenant a login (`pg-database`), or
- * use shared tables with a seal (`pg-rls`).
+ * the runtime role's memberships and so every tenant; where attackers may run SQL, use shared tables with a seal (`pg-rls`).
  *
- * @throws {TenancyError} `ARGUMENT_INVALID`, `CONFIG_INVALID`
+ * @throws {TenancyError} `ARGUMENT_INVALID`, `CONFIG_INVALID`. `provision` throws `OBJECT_FOREIGN`, `TEMPLATE_MISSING`,
+ * `TEMPLATE_INVALID`, `PROVISIONING_FAILED`; `deprovision` `OBJECT_FOREIGN`, `TENANT_PROTECTED`, `ERASURE_INCOMPLETE`; both
+ * `CONFIG_INVALID` without a provisioner, `IDENTIFIER_INVALID` for a placement that breaks the rule of names, and like `ready` and
+ * `verify` `DATABASE_UNAVAILABLE` and `CONNECTION_LOST`. `ready` throws `UNSAFE_CONFIGURATION`.
  * @example
  * const rows = tenancy.handle(pgSchema({ pool, provisioner }))
  * await tenancy.run(acme, () => rows.query('select * from notes')) // from acme's schema

@@ -3,7 +3,7 @@ import { isTenantId, TenancyError, type Tenant } from '@tenantry/core'
 
 /** How the names of a tenant's objects are made. */
 export interface NamingOptions {
-  /** What the names of tenants' schemas and roles begin with. Default `t_`. */
+  /** What the names of tenants' schemas and roles begin with; with `rolePrefix` at most 37 characters. Default `t_`. */
   readonly keyPrefix?: string
   /**
    * What the names of tenants' roles begin with besides. Roles belong to the whole server, so that two databases with tenants
@@ -75,7 +75,8 @@ export function storageNames({ keyPrefix = 't_', rolePrefix = '', defaultSchema 
     const { id, isDefault } = tenant
     const given = tenant.placement?.schema
     const before = known.get(tenant)
-    if (before?.id === id && before.isDefault === isDefault && before.given === given) return before.names
+    if (before !== undefined && before.id === id && before.isDefault === isDefault && before.given === given)
+      return before.names
     if (!isTenantId(id)) throw new TenancyError('ARGUMENT_INVALID', { field: 'tenant.id', rule: 'must be a tenant id' })
     const own = `${keyPrefix}${digest(id)}`
     const names = { schema: schemaOf(), role: `${rolePrefix}${own}` }

@@ -64,6 +64,20 @@ describePostgres('on the wire', server => {
     expect(scopeBind?.statement).toBe(scopeParse?.statement)
   })
 
+  it.each(['do $$ begin end $$', 'call p()'])(
+    'what may end its transaction runs in one that it cannot end: %s',
+    async text => {
+      const { acme: pool, tap } = db.bench()
+      await pool.query('select 1')
+      tap.reset()
+      await pool.query(text).catch(() => undefined)
+      const sent = shape(tap.sent())
+      expect(sent).toMatch(/^Parse begin \| .*Sync/)
+      expect(sent.indexOf('Sync')).toBeLessThan(sent.indexOf(`Parse ${text}`))
+      expect(sent).toContain('Parse commit')
+    },
+  )
+
   it('a named statement is neither parsed nor described a second time', async () => {
     const { acme: pool, tap } = db.bench()
     for (let time = 0; time < 2; time++) {
