@@ -55,6 +55,7 @@ export async function lookAt(query: Query, { schema, role }: StorageNames, runti
 export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Promise<void> {
   const { provisioner, names, given, runtime, roles, structure } = terms
   const { schema, role } = names
+  const mark = { tenant: digest(tenant.id) }
   let step = 'connecting'
   try {
     await inTransaction(
@@ -63,11 +64,11 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
         step = 'looking at what is there'
         await query(lockSchema(schema))
         const { database, version, ...found } = await lookAt(query, names, runtime)
-        const hasRole = roles && isThereAsOwn('role', role, found.role, { tenant: digest(tenant.id), database })
-        const unfinished = !given && isUnfinished(found.schema, { tenant: digest(tenant.id) })
+        const hasRole = roles && isThereAsOwn('role', role, found.role, { ...mark, database })
+        const unfinished = !given && isUnfinished(found.schema, mark)
         const hasSchema = given
           ? mustBeThere(found.schema, schema)
-          : !unfinished && isThereAsOwn('schema', schema, found.schema, { tenant: digest(tenant.id) })
+          : !unfinished && isThereAsOwn('schema', schema, found.schema, mark)
         if (given && roles) await mustBeNobodyElses(query, names)
         if (hasRole && found.role?.granted === false) await query(grantMembership(role, runtime, version))
         // A schema that is given may have got tables since.
@@ -78,7 +79,7 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
           await query(
             [
               `create role ${quoteIdentifier(role)} nologin noinherit`,
-              `comment on role ${quoteIdentifier(role)} is ${pg.escapeLiteral(markText({ tenant: digest(tenant.id), database }))}`,
+              `comment on role ${quoteIdentifier(role)} is ${pg.escapeLiteral(markText({ ...mark, database }))}`,
               grantMembership(role, runtime, version),
             ].join(';\n'),
           )
@@ -101,13 +102,13 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
           [
             ...(unfinished ? [`drop schema ${quoteIdentifier(schema)} cascade`] : []),
             `create schema ${quoteIdentifier(schema)}`,
-            markSchema(schema, { tenant: digest(tenant.id), ...making }),
+            markSchema(schema, { ...mark, ...making }),
             setPath(schema, terms.extensions),
           ].join(';\n'),
         )
         step = `filling the schema ${schema}`
         await fill(query, client, terms, schema, user)
-        if (structure.by !== 'template') await query(markSchema(schema, { tenant: digest(tenant.id) }))
+        if (structure.by !== 'template') await query(markSchema(schema, mark))
         step = 'committing'
       },
       structure.by === 'template' ? 'kept' : 'used up',
