@@ -74,7 +74,7 @@ export const mutants = [
   { name: 'tenants share what is prepared', ...pool('scoped-pool', 'isolation', 'pg-schema'), find: 'scope.preparePerTenant === true ?', replace: 'scope.preparePerTenant === null ?' },
   { name: 'public stands in the path', ...schema('schema-scope', 'isolation'), find: 'const path = `${names.schema},${rest}`', replace: 'const path = `${names.schema},public,${rest}`' },
   { name: 'no role is set', ...schema('schema-scope', 'isolation'), find: '[path, names.role]', replace: "[path, 'none']" },
-  { name: 'a missing schema is not noticed', ...schema('schema-scope', 'isolation'), find: "`pg_catalog.has_schema_privilege(pg_catalog.split_part($1, ',', 1), 'USAGE')`", replace: '`true`' },
+  { name: 'a missing schema is not noticed', ...schema('schema-scope', 'isolation'), find: "`pg_catalog.has_schema_privilege(pg_catalog.left($1, ${-rest.length - 1}), 'USAGE')`", replace: '`true`' },
   { name: 'the placement names the role', ...schema('storage-key', 'isolation'), find: 'role: `${rolePrefix}${own}`', replace: 'role: `${rolePrefix}${given ?? own}`' },
   { name: 'what somebody else has made is adopted', ...schema('mark', 'provision'), find: 'if (found.mark === markText(wanted) && found.owned !== false) return true', replace: 'if (found !== null) return true' },
   { name: 'creations of one tenant do not take turns', ...schema('provision', 'provision'), find: "        await query(lockSchema(schema))\n", replace: '' },

@@ -29,6 +29,12 @@ export const bareStatements: readonly string[] = [
   ]),
 ]
 
+/** The same tables by a migration each that makes its table as it is today: what nobody's history is, and the least that one can be. */
+export const plainMigrations: readonly (readonly string[])[] = [
+  [makeLedger],
+  ...Array.from({ length: tables }, (_, index) => bareStatements.slice(1 + 4 * index, 5 + 4 * index)),
+]
+
 /**
  * The same tables by way of their history, a migration for each as frameworks write them: one statement an operation, and with what
  * a history has that its end does not show: a type that was changed, an index that was replaced, a column that was filled.

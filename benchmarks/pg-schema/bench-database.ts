@@ -1,5 +1,5 @@
-import type { Tenant } from '@tenantry/core'
-import { pgSchema, rebuildTemplate } from '@tenantry/pg-schema'
+import { memoryRegistry, type Tenant } from '@tenantry/core'
+import { pgSchema, rebuildTemplate, storageNames } from '@tenantry/pg-schema'
 import type { FreshDatabase } from '@tenantry/servers'
 import pg from 'pg'
 import { bareStatements, ledger } from './application.ts'
@@ -18,6 +18,7 @@ export async function openBenchDatabase(database: FreshDatabase) {
     pool,
     provisioner,
     isolation,
+    names: storageNames(options),
     async close() {
       await isolation.close()
       for (const each of [pool, provisioner]) each.on('error', () => undefined)
@@ -28,5 +29,5 @@ export async function openBenchDatabase(database: FreshDatabase) {
 
 /** A tenant whose schema has this name. */
 export function tenantIn(schema: string): Tenant {
-  return { id: schema, placement: { schema } } as unknown as Tenant
+  return memoryRegistry().add({ slug: schema.replaceAll('_', '-'), name: schema, placement: { schema } })
 }

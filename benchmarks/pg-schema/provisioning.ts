@@ -2,14 +2,15 @@ import type pg from 'pg'
 import { interleave } from '../interleave.ts'
 import type { Measure } from '../measure.ts'
 import { median, medianOfRounds } from '../median.ts'
-import { bareStatements, migrations, tables } from './application.ts'
+import { bareStatements, migrations, plainMigrations, tables } from './application.ts'
 import { type BenchDatabase, tenantIn } from './bench-database.ts'
 
 /** What is compared: ways to a schema of fifty tables. */
 export const titles = {
   bare: 'the bare DDL as one text in one transaction',
   clone: 'provision() by template, with role, grants and proof',
-  migrations: 'a migration for each table, a transaction each',
+  plain: 'a migration for each table as it is today',
+  migrations: 'a migration for each table, with its corrections',
 } as const
 
 export type ProvisioningName = keyof typeof titles
@@ -27,7 +28,7 @@ export async function compareProvisioning(
   { rounds }: { readonly rounds: number },
 ): Promise<ProvisioningResult> {
   let made = 0
-  const schemas = { bare: '', clone: '', migrations: '' }
+  const schemas = { bare: '', clone: '', plain: '', migrations: '' }
   const next = (name: ProvisioningName) => {
     made += 1
     schemas[name] = `t_${name}_${made}`
@@ -40,7 +41,8 @@ export async function compareProvisioning(
       return provisioner.query(['begin', ...statements, 'commit'].join(';\n'))
     },
     clone: () => isolation.provision(tenantIn(next('clone'))),
-    migrations: () => migrate(provisioner, next('migrations')),
+    plain: () => migrate(provisioner, next('plain'), plainMigrations),
+    migrations: () => migrate(provisioner, next('migrations'), migrations),
   }
   const times = await interleave(subjects, {
     ...{ title: 'provisioning', rounds, operations: 1, concurrency: 1 },
@@ -57,15 +59,17 @@ export async function compareProvisioning(
     measures: [
       { what: 'clone / bare', value: ratio('clone', 'bare'), unit: '×', atMost: 1.5 },
       { what: 'migrations / clone', value: ratio('migrations', 'clone'), unit: '×', atLeast: 2 },
+      { what: 'plain / clone', value: ratio('plain', 'clone'), unit: '×' },
     ],
   }
 }
 
-async function migrate(provisioner: pg.Pool, schema: string): Promise<void> {
+/** A transaction for each, as most frameworks have it. */
+async function migrate(provisioner: pg.Pool, schema: string, chain: typeof migrations): Promise<void> {
   const client = await provisioner.connect()
   try {
     await client.query(`create schema ${schema}; set search_path = ${schema}`)
-    for (const statements of migrations) {
+    for (const statements of chain) {
       await client.query('begin')
       for (const statement of statements) await client.query(statement)
       await client.query('commit')

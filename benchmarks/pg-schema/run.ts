@@ -19,6 +19,10 @@ const { values } = parseArgs({
   },
 })
 const rounds = Number(values.rounds)
+const operations = Number(values.operations)
+const tenants = Number(values.tenants)
+if (!(rounds > 0 && operations > 0 && tenants >= 10))
+  throw new Error('--rounds, --operations and --tenants take numbers, the last one of at least 10.')
 
 const server = await startPostgres()
 try {
@@ -35,10 +39,8 @@ try {
     rounds,
     // A database each: what one has made is in the way of nothing that another measures.
     provisioning: await measured(database => compareProvisioning(database, { rounds })),
-    statements: await measured(database =>
-      compareStatements(database, { rounds, operations: Number(values.operations) }),
-    ),
-    manyTenants: await measured(database => provisionMany(database, Number(values.tenants))),
+    statements: await measured(database => compareStatements(database, { rounds, operations })),
+    manyTenants: await measured(database => provisionMany(database, tenants)),
   }
   const measures = [report.provisioning, report.statements, report.manyTenants].flatMap(part => part.measures)
   // So that a script notices; run it on a machine that has nothing else to do.

@@ -8,7 +8,7 @@ import { type BenchDatabase, tenantIn } from './bench-database.ts'
 export const titles = {
   qualified: 'prepared query on "schema"."table"',
   scoped: 'scoped pool',
-  transaction: 'hand-written BEGIN; set_config; query; COMMIT',
+  transaction: 'hand-written BEGIN; set path and role; query; COMMIT',
 } as const
 
 export type StatementName = keyof typeof titles
@@ -22,17 +22,18 @@ export interface StatementsResult {
 }
 
 const tenants = 10
+const setBoth = `select set_config('search_path', $1, true), set_config('role', $2, true)`
 const rows = 2_000
 
 /** Times single statements of several tenants in turns, side by side. */
 export async function compareStatements(
-  { pool, provisioner, isolation }: BenchDatabase,
+  { pool, provisioner, isolation, names }: BenchDatabase,
   { rounds, operations }: { readonly rounds: number; readonly operations: number },
 ): Promise<StatementsResult> {
   const all = Array.from({ length: tenants }, (_, index) => {
     const schema = `t_statement_${index}`
     const tenant = tenantIn(schema)
-    return { schema, tenant, scoped: isolation.handle(() => tenant) }
+    return { schema, tenant, role: names(tenant).role, scoped: isolation.handle(() => tenant) }
   })
   for (const { schema, tenant } of all) {
     await isolation.provision(tenant)
@@ -51,11 +52,11 @@ export async function compareStatements(
     },
     scoped: async id => nameOf(await placeOf(id).scoped.query(read(id))),
     async transaction(id) {
-      const { schema } = placeOf(id)
-      const client = await provisioner.connect()
+      const { schema, role } = placeOf(id)
+      const client = await pool.connect()
       try {
         await client.query('begin')
-        await client.query({ name: 'set', text: `select set_config('search_path', $1, true)`, values: [schema] })
+        await client.query({ name: 'set', text: setBoth, values: [schema, role] })
         const result = await client.query({ ...read(id), name: `set_${schema}` })
         await client.query('commit')
         return nameOf(result)

@@ -92,6 +92,15 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       rule: 'must name at least one, or nothing is looked over',
     })
   }
+  // An array that comes again saves work. The id is compared: a source may hand out one object for many tenants.
+  const known = new WeakMap<Tenant, readonly [string]>()
+  function valuesOf(tenant: Tenant): readonly [string] {
+    const before = known.get(tenant)
+    if (before !== undefined && before[0] === tenant.id) return before
+    const values = Object.freeze([tenant.id] as const)
+    known.set(tenant, values)
+    return values
+  }
   const sealed = sealOf(options, logger)
   const sealSchema = options.sealSchema ?? sealDefaults.schema
   const terms = { setting, column, shared, ...(sealed === undefined ? {} : { verifier: sealSchema }) }
@@ -100,7 +109,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     pool,
     scope: {
       settings: [setting],
-      values: tenant => [tenant.id],
+      values: valuesOf,
       ...(sealed === undefined ? {} : { seal: sealed.seal }),
     },
     ready,

@@ -21,7 +21,7 @@ export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): 
   const known = new WeakMap<StorageNames, readonly string[]>()
   function valuesOf(names: StorageNames): readonly string[] {
     const path = `${names.schema},${rest}`
-    const values = roles ? [path, names.role] : [path]
+    const values = Object.freeze(roles ? [path, names.role] : [path])
     known.set(names, values)
     return values
   }
@@ -33,7 +33,7 @@ export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): 
     },
     // Schemas that are missing, or that the role may not use, are left out of the path without a word. Not `current_schema()`: it
     // makes the schema of temporary objects when there is no other.
-    condition: `pg_catalog.has_schema_privilege(pg_catalog.split_part($1, ',', 1), 'USAGE')`,
+    condition: `pg_catalog.has_schema_privilege(pg_catalog.left($1, ${-rest.length - 1}), 'USAGE')`,
     refusal(tenant, error) {
       const { schema, role } = naming(tenant)
       // invalid_schema_name; invalid_parameter_value: no such role, or the condition; insufficient_privilege: no member of the role.

@@ -9,7 +9,10 @@ import { quoteIdentifier } from './identifier.ts'
 export interface Scope {
   /** Names of the settings, such as `tenantry.tenant_id`. At least one. */
   readonly settings: readonly string[]
-  /** Their values for a tenant, in the same order, one for each. Called for every statement. */
+  /**
+   * Their values for a tenant, in the same order, one for each. Called for every statement; an array that is frozen and comes again
+   * saves work. That of `search_path` is names that need no quotes, with commas between them.
+   */
   values(tenant: Tenant): readonly string[]
   /**
    * An SQL condition that must hold once the settings are set, or the statement is not run, such as whether the tenant's schema

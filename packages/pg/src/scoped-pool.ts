@@ -78,17 +78,29 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
     await prepare()
   }
 
-  function tenantScope(tenant: Tenant): TenantScope {
-    // A copy: the statement may wait for a connection, while the scope gives the same array to somebody else.
-    const values = [...scope.values(tenant)]
+  /** What cannot have changed since it was checked needs not be checked, or written, again. */
+  const known = new WeakMap<readonly string[], ScopeValues>()
+
+  function checked(given: readonly string[]): ScopeValues {
+    const before = known.get(given)
+    if (before !== undefined) return before
+    const lasting = Object.isFrozen(given)
+    // Else a copy: the statement may wait for a connection, while the scope gives the same array to somebody else.
+    const values = lasting ? given : [...given]
     if (values.length !== scope.settings.length || !values.every(isSettingValue)) {
       const rule = 'must give one value for each setting, a text that is not empty and holds no NUL'
       throw new TenancyError('ARGUMENT_INVALID', { field: 'scope.values', rule })
     }
     // Values hold no NUL, so that no two lists of them make one key.
     const prepares = scope.preparePerTenant === true ? `${values.join('\0')}\0` : ''
-    const { refusal } = scope
-    return { tenant, sql, values, seal, prepares, refusal, named: namedStatements, sessionState }
+    const result = { values, prepares }
+    if (lasting) known.set(given, result)
+    return result
+  }
+
+  function tenantScope(tenant: Tenant): TenantScope {
+    const { values, prepares } = checked(scope.values(tenant))
+    return { tenant, sql, values, seal, prepares, refusal: scope.refusal, named: namedStatements, sessionState }
   }
 
   return {
@@ -98,6 +110,9 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
     },
   }
 }
+
+/** The values of a scope's settings, and what stands in front of the names of prepared statements. */
+type ScopeValues = Pick<TenantScope, 'values' | 'prepares'>
 
 /** An empty setting means "no tenant", and `set_config` takes NULL for "the default". */
 function isSettingValue(value: unknown): boolean {

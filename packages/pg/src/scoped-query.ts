@@ -1,6 +1,7 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { serialize } from 'pg-protocol'
+import { bindScope } from './bind-scope.ts'
 import { isServerError } from './database-error.ts'
 import { prepareValue, type WireColumns, type WireConnection, WireQueryBase, type WireRow } from './pg-internals.ts'
 import type { InFlight, Session } from './session.ts'
@@ -98,7 +99,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
       const { key, prefix } = this.#scope.sql
       this.#prefix = this.#prepared(key, prefix)
       this.#parse(messages, this.#prefix)
-      messages.push(serialize.bind({ statement: this.#prefix.wire, values: settings }), execute)
+      messages.push(bindScope(this.#prefix.wire, settings), execute)
     }
     this.#parse(messages, caller)
     messages.push(serialize.bind({ statement: caller.wire, values: this.#parameters ?? [], binary }))
@@ -154,10 +155,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   /** The values of the settings, with the proof at the end; `undefined` when there can be none. */
-  #values(): string[] | undefined {
+  #values(): readonly string[] | undefined {
     const { values, seal, tenant } = this.#scope
     const session = this.#session
-    if (seal === undefined) return [...values]
+    if (seal === undefined) return values
     if (session.status === 'I' && seal.per === 'connection' && session.answer !== undefined) {
       const proof = seal.prove(tenant, session.answer.text, performance.now() - session.answer.asked)
       // A transaction keeps the time of its BEGIN, and so the proof.
@@ -165,7 +166,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
       return [...values, proof]
     }
     if (session.proof !== undefined) return [...values, session.proof]
-    return this.#needsScope() ? undefined : [...values]
+    return this.#needsScope() ? undefined : values
   }
 
   /** What follows the caller's statement in the same write. */
