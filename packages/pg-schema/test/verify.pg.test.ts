@@ -1,5 +1,6 @@
 import type { Finding } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
+import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type PgSchemaOptions, pgSchema } from '../src/index.ts'
 import { storageNames } from '../src/storage-key.ts'
@@ -282,7 +283,7 @@ describePostgres('verify', server => {
       })
   }
 
-  it('looks 300 tenants over in the time of a start', async () => {
+  it('finds the role that each of 300 tenants has not', async () => {
     const text = (
       at: number,
     ) => `create schema t_many_${at}; comment on schema t_many_${at} is '{"tenantry":"pg-schema","tenant":"many-${at}"}';
@@ -290,5 +291,35 @@ describePostgres('verify', server => {
     for (let at = 0; at < 300; at += 50)
       await database.provisioner.query(Array.from({ length: 50 }, (_, more) => text(at + more)).join(';'))
     expect((await open().verify()).filter(({ id }) => id === 'S3')).toHaveLength(300)
+  })
+
+  it('S9 finds the one path that leads to another tenant among those of 300', async () => {
+    const at = (number: number) => `t_many_${String(number).padStart(3, '0')}`
+    const text = (number: number) => {
+      // As the server stores a list, with quotes where a name needs them; one name begins as another, one holds another.
+      const path = number === 170 ? `"odd, ${at(7)}", ${at(171)}, pg_temp` : `${at(number)}, ${at(number)}_not, pg_temp`
+      return `create schema ${at(number)}; comment on schema ${at(number)} is '{"tenantry":"pg-schema","tenant":"many-${number}"}';
+        create function ${at(number)}.f() returns int language sql security definer set search_path = ${path} return 1`
+    }
+    for (let from = 0; from < 300; from += 50)
+      await database.provisioner.query(Array.from({ length: 50 }, (_, more) => text(from + more)).join(';'))
+    const found = (await open({ structure: { by: 'sql', statements: [] } }).verify()).filter(({ id }) => id === 'S9')
+    expect(found.map(({ object, problem }) => [object, problem])).toEqual([
+      [`function ${at(170)}.f()`, `works in the schema ${at(171)}, which is another tenant's.`],
+    ])
+  })
+
+  it('a role of a tenant of a database with a name like this one is none of its own', async () => {
+    const { name, admin } = database
+    // An underscore stands for any character in a pattern.
+    const other = name.replaceAll('_', 'x')
+    expect(other).not.toBe(name)
+    const role = `${name}_foreign`
+    await admin.query(`create role ${role} createrole`)
+    const mark = JSON.stringify({ tenantry: 'pg-schema', tenant: 'other', database: other })
+    await admin.query(`comment on role ${role} is ${pg.escapeLiteral(mark)}`)
+    expect(await open().verify()).toEqual([])
+    await admin.query(`comment on role ${role} is ${pg.escapeLiteral(mark.replace(other, name))}`)
+    expect((await open().verify()).map(({ object }) => object)).toContain(`role ${role}`)
   })
 })

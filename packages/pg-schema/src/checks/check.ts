@@ -1,4 +1,5 @@
 import type { Finding } from '@tenantry/core'
+import { roleMark, tenantOfMark } from '../mark.ts'
 
 /** What the checks are told. */
 export interface CheckTerms {
@@ -18,8 +19,6 @@ export interface Check {
   finding(row: Readonly<Record<string, string>>, terms: CheckTerms): Finding
 }
 
-const tenantMark = `'^\\{"tenantry":"pg-schema","tenant":"([A-Za-z0-9_-]+)"'`
-
 /**
  * What every check begins with. $1: the default tenant's schema, $2: the template, $3: schemas with extensions, $4: whether tenants have
  * roles. `tenants`: schemas with the id of their tenant ('' for the default tenant's); `roles`: those of tenants of this database;
@@ -28,15 +27,15 @@ const tenantMark = `'^\\{"tenantry":"pg-schema","tenant":"([A-Za-z0-9_-]+)"'`
 export const prelude = `
 with marked as materialized (
   select n.oid, n.nspname::text as name, n.nspowner as owner, n.nspacl as acl,
-         case when n.nspname = $1::text then '' else substring(obj_description(n.oid, 'pg_namespace') from ${tenantMark}) end as tenant
+         case when n.nspname = $1::text then '' else ${tenantOfMark(`obj_description(n.oid, 'pg_namespace')`)} end as tenant
     from pg_namespace n
 ), tenants as materialized (
   select * from marked where tenant is not null
 ), roles as materialized (
-  select r.oid, r.rolname::text as name, substring(m.mark from ${tenantMark}) as tenant, r.rolcanlogin, r.rolsuper, r.rolbypassrls,
-         r.rolcreaterole, r.rolcreatedb
+  select r.oid, r.rolname::text as name, t.tenant, r.rolcanlogin, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb
     from pg_roles r cross join lateral (select shobj_description(r.oid, 'pg_authid')) m (mark)
-   where m.mark ~ ${tenantMark} and m.mark like '%"database":' || to_json(current_database()::text) || '}'
+    cross join lateral (select ${tenantOfMark('m.mark')}) t (tenant)
+   where m.mark = ${roleMark('t.tenant')}
 ), me as (
   select * from pg_roles where rolname = session_user
 ), terms (template, extensions, has_roles) as (

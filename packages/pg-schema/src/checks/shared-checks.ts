@@ -19,10 +19,13 @@ export const sharedChecks: readonly Check[] = [
     }),
   },
   {
-    sql: `select p.oid::regprocedure::text as function, o.name as other
+    // A name in quotes is as it is, any other in lower case. Names are compared, not patterns: there are as many paths as tenants.
+    sql: `select distinct p.oid::regprocedure::text as function, o.name as other
             from pg_proc p join tenants t on t.oid = p.pronamespace
             cross join unnest(p.proconfig) c
-            join tenants o on o.oid <> t.oid and c ~ ('^search_path=(.*[ ,"])?' || o.name || '([ ,"].*)?$')`,
+            cross join regexp_matches(substr(c, length('search_path=') + 1), '"((?:[^"]|"")*)"|([^,"[:space:]]+)', 'g') m
+            join tenants o on o.name = coalesce(replace(m[1], '""', '"'), lower(m[2])) and o.oid <> t.oid
+           where starts_with(c, 'search_path=')`,
     finding: ({ function: name = '', other = '' }) => ({
       ...{ id: 'S9', severity: 'error', object: `function ${name}` },
       problem: `works in the schema ${other}, which is another tenant's.`,

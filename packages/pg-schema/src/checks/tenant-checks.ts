@@ -21,10 +21,10 @@ export const tenantChecks: readonly Check[] = [
   {
     sql: `select t.name as schema, c.relname as name, ${grantee('a.grantee')} as grantee
             from tenants t join pg_class c on c.relnamespace = t.oid cross join aclexplode(c.relacl) a
+            left join roles r on r.oid = a.grantee
            where (select has_roles from terms)
              and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-             and (a.grantee = 0 or a.grantee = (select oid from me)
-                  or a.grantee in (select oid from roles r where r.tenant <> t.tenant and t.tenant <> ''))
+             and (a.grantee = 0 or a.grantee = (select oid from me) or r.tenant <> t.tenant and t.tenant <> '')
            group by 1, 2, 3`,
     finding: ({ schema = '', name = '', grantee = '' }) => ({
       ...{ id: 'S11', severity: 'error', object: `relation ${schema}.${name}` },
