@@ -99,5 +99,5 @@ function differenceText(structure: Structure, found: Structure): string | undefi
 function uncloneable(template: string, problem: string): Finding {
   const object = `template ${template}`
   const fix = 'Mend it in the template as it says.'
-  return { id: 'S7', severity: 'warning', object, problem: `cannot be cloned: ${problem}.`, fix }
+  return { id: 'S15', severity: 'warning', object, problem: `cannot be cloned: ${problem}.`, fix }
 }
