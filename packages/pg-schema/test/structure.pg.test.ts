@@ -76,6 +76,32 @@ describePostgres('readStructure and diffStructures', server => {
     await admin.query(`alter schema ${schema} owner to ${ownerRole}; drop schema ${schema} cascade`)
   })
 
+  it('tells statistics of a table that is in another schema, which no template may have', async () => {
+    const { owner, query } = database
+    const schema = 'apart'
+    const [structure, problems] = await inTransaction(
+      owner,
+      async () => {
+        await owner.query(`create schema side; create table side."of it" (a int, b int); create schema ${schema};
+          create statistics ${schema}.st on a, b from side."of it"; comment on statistics ${schema}.st is 'x'`)
+        const structure = await readStructure(query, schema)
+        const plan = readClonePlan(query, { schema, versionTables: [] })
+        return [structure, await plan.catch(error => [error.code, error.details?.problems])]
+      },
+      'rollback',
+    )
+    expect(structure).toContainEqual(
+      expect.objectContaining({
+        ...{ kind: 'statistics', name: 'st' },
+        definition: expect.stringMatching(/ON a, b FROM side\."of it"$/),
+      }),
+    )
+    expect(problems).toEqual([
+      'TEMPLATE_INVALID',
+      [expect.stringMatching(/^statistics object apart\.st: it refers to .*side\."of it"/)],
+    ])
+  })
+
   it('says a difference in one line', () => {
     const [missing, unexpected, different] = [
       { kind: 'table', name: 'notes', change: 'missing', wanted: 'TABLE' },
