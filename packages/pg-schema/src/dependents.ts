@@ -24,35 +24,73 @@ export async function usesOfRole(query: Query, role: string): Promise<readonly s
   return rows.map(({ object }) => `${object}, which names the role ${role}`)
 }
 
+/** Catalogues of what has a schema, with their columns that name it. */
+const placed = [
+  ['pg_class', 'relnamespace'],
+  ['pg_type', 'typnamespace'],
+  ['pg_proc', 'pronamespace'],
+  ['pg_constraint', 'connamespace'],
+  ['pg_operator', 'oprnamespace'],
+  ['pg_opclass', 'opcnamespace'],
+  ['pg_opfamily', 'opfnamespace'],
+  ['pg_collation', 'collnamespace'],
+  ['pg_conversion', 'connamespace'],
+  ['pg_statistic_ext', 'stxnamespace'],
+  ['pg_ts_config', 'cfgnamespace'],
+  ['pg_ts_dict', 'dictnamespace'],
+  ['pg_ts_parser', 'prsnamespace'],
+  ['pg_ts_template', 'tmplnamespace'],
+  // Its members are where it is, or in no schema.
+  ['pg_extension', 'extnamespace'],
+]
+
+/** Catalogues of what has no schema of its own, with their columns that name what they are a part of, and of which kind that is. */
+const parts = [
+  ['pg_amop', 'amopfamily', 'pg_opfamily'],
+  ['pg_amproc', 'amprocfamily', 'pg_opfamily'],
+  ['pg_attrdef', 'adrelid', 'pg_class'],
+  ['pg_rewrite', 'ev_class', 'pg_class'],
+  ['pg_trigger', 'tgrelid', 'pg_class'],
+  ['pg_policy', 'polrelid', 'pg_class'],
+]
+
+/** $1: a schema. `inside (classid, objid)`: what is in it, parts of that, casts, and what extensions that stand there have in no schema. */
+const insideSql = `
+with placed as materialized (
+  ${placed
+    .map(
+      ([catalog, namespace]) =>
+        `select '${catalog}'::regclass::oid as classid, oid as objid from ${catalog} where ${namespace} = $1::regnamespace`,
+    )
+    .join('\n  union all ')}
+), inside as materialized (
+  select * from placed
+  union all ${parts
+    .map(
+      ([catalog, whole, kind]) =>
+        `select '${catalog}'::regclass, oid from ${catalog} where ${whole} in (select objid from placed where classid = '${kind}'::regclass)`,
+    )
+    .join('\n  union all ')}
+  -- A cast is its types', which may be the server's.
+  union all select 'pg_cast'::regclass, c.oid from pg_cast c
+   where exists (select from placed where classid = 'pg_type'::regclass and objid in (c.castsource, c.casttarget))
+     and not exists (select from pg_type t where t.oid in (c.castsource, c.casttarget)
+       and t.typnamespace not in ($1::regnamespace, 'pg_catalog'::regnamespace))
+  union all
+  select d.classid, d.objid from placed e join pg_depend d on d.refclassid = e.classid and d.refobjid = e.objid
+   where e.classid = 'pg_extension'::regclass and d.deptype = 'e' and (pg_identify_object(d.classid, d.objid, 0)).schema is null
+)`
+
 /** What stands elsewhere and would be dropped by the cascade. */
 export async function dependentsOutside(query: Query, schema: string): Promise<readonly string[]> {
   const { rows } = await query(
-    `with inside as (
-       select classid, objid from (
-         select 'pg_class'::regclass::oid as classid, oid as objid, relnamespace as namespace from pg_class
-         union all select 'pg_type'::regclass, oid, typnamespace from pg_type
-         union all select 'pg_proc'::regclass, oid, pronamespace from pg_proc
-         union all select 'pg_constraint'::regclass, oid, connamespace from pg_constraint
-         union all select 'pg_operator'::regclass, oid, oprnamespace from pg_operator
-         union all select 'pg_collation'::regclass, oid, collnamespace from pg_collation
-         union all select 'pg_statistic_ext'::regclass, oid, stxnamespace from pg_statistic_ext
-       ) objects where namespace = $1::regnamespace
-     )
+    `${insideSql}
      select distinct pg_describe_object(d.classid, d.objid, 0) as object
        from pg_depend d join inside i on d.refclassid = i.classid and d.refobjid = i.objid
-      where d.deptype in ('n', 'a')
-        and (pg_identify_object(d.classid, d.objid, d.objsubid)).schema is distinct from $2
+      -- An extension takes its members along, wherever they are.
+      where (d.deptype in ('n', 'a') or d.deptype = 'e' and d.refclassid = 'pg_extension'::regclass)
+        and (pg_identify_object(d.classid, d.objid, d.objsubid)).schema is distinct from quote_ident($2)
         and not exists (select from inside o where o.classid = d.classid and o.objid = d.objid)
-        -- Defaults, rules, triggers and policies belong to a relation, which says where they are.
-        and not exists (
-          select from (
-            select 'pg_attrdef'::regclass::oid as classid, oid as objid, adrelid as relation from pg_attrdef
-            union all select 'pg_rewrite'::regclass, oid, ev_class from pg_rewrite
-            union all select 'pg_trigger'::regclass, oid, tgrelid from pg_trigger
-            union all select 'pg_policy'::regclass, oid, polrelid from pg_policy
-          ) part join pg_class c on c.oid = part.relation
-          where part.classid = d.classid and part.objid = d.objid and c.relnamespace = $1::regnamespace
-        )
         and d.classid <> 'pg_default_acl'::regclass and d.classid <> 'pg_publication_rel'::regclass
       order by 1`,
     [quoteIdentifier(schema), schema],

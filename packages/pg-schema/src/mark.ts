@@ -68,3 +68,24 @@ export function isThereAsOwn(
       : `the tenant whose id has the digest ${mark.tenant}${mark.database === undefined ? '' : ` of the database "${mark.database}"`}`
   throw new TenancyError('OBJECT_FOREIGN', { kind, name, owner })
 }
+
+/** SQL for the tenant of the mark that an expression gives, whatever else the mark says; null where it is no tenant's. */
+export function tenantOfMark(expression: string): string {
+  const [start = ''] = markText({ tenant: '?' }).split('?')
+  // Only what stands in no need of escapes, in JSON as in SQL.
+  return `substring(${expression} from ${pg.escapeLiteral(`^${start.replace('{', '\\{')}([A-Za-z0-9_-]+)"`)})`
+}
+
+/** SQL for the mark of a tenant's role in the current database. */
+export function roleMark(tenant: string): string {
+  const [start = '', middle = '', end = ''] = markText({ tenant: '?', database: '?' }).split('?')
+  // to_json escapes as JSON.stringify does, and brings the quotes.
+  const database = 'to_json(current_database()::text)::text'
+  return [
+    pg.escapeLiteral(start),
+    tenant,
+    pg.escapeLiteral(middle.slice(0, -1)),
+    database,
+    pg.escapeLiteral(end.slice(1)),
+  ].join(' || ')
+}

@@ -132,4 +132,54 @@ describePostgres('deprovisioning', server => {
     await database.admin.query('drop view public.late')
     await isolation.deprovision(tenant)
   })
+
+  it('an extension that stands in the tenant’s schema goes with it, unless somebody outside uses it', async () => {
+    const tenant = tenantOf()
+    const statements = [
+      'create extension cube',
+      'create extension citext',
+      `create type state as enum ('on'); create cast (state as varchar) with inout`,
+      'create table places (at cube)',
+      'create index on places using gist (at)',
+    ]
+    const isolation = open({ structure: { by: 'sql', statements } })
+    await isolation.provision(tenant)
+    const { schema } = namesOf(tenant)
+    const uses = [
+      [`create table public.used (at ${schema}.cube)`, 'drop table public.used', 'table public.used'],
+      [
+        `create view public.used as select '(1)'::${schema}.cube::text as text`,
+        'drop view public.used',
+        'on view public.used',
+      ],
+      [
+        `create domain public.used as text check (${schema}.cube_dim(value::${schema}.cube) > 1)`,
+        'drop domain public.used',
+        'constraint used_check',
+      ],
+    ] as const
+    for (const [use, drop, told] of uses) {
+      await database.admin.query(use)
+      const error = await failureOf(isolation.deprovision(tenant))
+      expect([error.code, error.message], use).toEqual(['ERASURE_INCOMPLETE', expect.stringContaining(told)])
+      await database.admin.query(drop)
+    }
+    await isolation.deprovision(tenant)
+    expect(await there(tenant)).toEqual([])
+  })
+
+  it('another extension, in another schema, that needs the tenant’s keeps it', async () => {
+    const tenant = tenantOf()
+    const isolation = open({ structure: { by: 'sql', statements: ['create extension cube'] } })
+    await isolation.provision(tenant)
+    await database.admin.query(`create extension earthdistance schema public`)
+    const error = await failureOf(isolation.deprovision(tenant))
+    expect([error.code, error.message]).toEqual([
+      'ERASURE_INCOMPLETE',
+      expect.stringContaining('extension earthdistance'),
+    ])
+    await database.admin.query('drop extension earthdistance')
+    await isolation.deprovision(tenant)
+    expect(await there(tenant)).toEqual([])
+  })
 })

@@ -49,6 +49,59 @@ describePostgres('readStructure and diffStructures', server => {
     ])
   })
 
+  it('tells who owns what does not belong to the schema’s owner', async () => {
+    const { admin, owner, reader, ownerRole } = database
+    const schema = 'owned'
+    const alter = ['table notes', 'view seen', 'materialized view kept', 'sequence counted', 'type state', 'type pair']
+    const more = ['type span', 'domain word', 'function f(integer)', 'procedure p()', 'statistics st']
+    await owner.query(`create schema ${schema}; set search_path = ${schema};
+      create table notes (id int generated always as identity primary key, s serial, a int, b int);
+      create view seen as select a from notes; create materialized view kept as select a from notes; create sequence counted;
+      create type state as enum ('on'); create type pair as (a int, b int); create type span as range (subtype = int4);
+      create domain word as text; create function f(int) returns int language sql return 1;
+      create procedure p() language sql as ''; create statistics st on a, b from notes; reset search_path`)
+    const told = async () => {
+      const structure = await inTransaction(owner, () => readStructure(database.query, schema))
+      return structure.filter(({ kind }) => kind === 'owner').map(({ name }) => name)
+    }
+    expect(await told()).toEqual([])
+    for (const object of [...alter, ...more]) {
+      const [, kind = '', name = ''] = /^(.*) (\S+)$/.exec(object) ?? []
+      await admin.query(`alter ${kind} ${schema}.${name} owner to ${reader}`)
+    }
+    const objects = [...alter, ...more, 'sequence notes_s_seq'].map(object => object.replace(/^procedure/, 'function'))
+    expect(await told()).toEqual(objects.map(object => `${reader} of ${object}`).sort())
+    await admin.query(`alter schema ${schema} owner to ${reader}`)
+    expect(await told()).toEqual([])
+    await admin.query(`alter schema ${schema} owner to ${ownerRole}; drop schema ${schema} cascade`)
+  })
+
+  it('tells statistics of a table that is in another schema, which no template may have', async () => {
+    const { owner, query } = database
+    const schema = 'apart'
+    const [structure, problems] = await inTransaction(
+      owner,
+      async () => {
+        await owner.query(`create schema side; create table side."of it" (a int, b int); create schema ${schema};
+          create statistics ${schema}.st on a, b from side."of it"; comment on statistics ${schema}.st is 'x'`)
+        const structure = await readStructure(query, schema)
+        const plan = readClonePlan(query, { schema, versionTables: [] })
+        return [structure, await plan.catch(error => [error.code, error.details?.problems])]
+      },
+      'rollback',
+    )
+    expect(structure).toContainEqual(
+      expect.objectContaining({
+        ...{ kind: 'statistics', name: 'st' },
+        definition: expect.stringMatching(/ON a, b FROM side\."of it"$/),
+      }),
+    )
+    expect(problems).toEqual([
+      'TEMPLATE_INVALID',
+      [expect.stringMatching(/^statistics object apart\.st: it refers to .*side\."of it"/)],
+    ])
+  })
+
   it('says a difference in one line', () => {
     const [missing, unexpected, different] = [
       { kind: 'table', name: 'notes', change: 'missing', wanted: 'TABLE' },

@@ -1,5 +1,4 @@
 import type { Finding } from '@tenantry/core'
-import { quoteIdentifier } from '@tenantry/pg'
 import { outsideReferences } from '../clone/outside-references.ts'
 import type { Query } from '../clone/query.ts'
 import type { CheckTerms } from './check.ts'
@@ -13,8 +12,8 @@ export async function templateFindings(
   const { rows } = await query('select from pg_catalog.pg_namespace where nspname = $1', [template])
   if (rows.length === 0) {
     const problem = 'does not exist, so that no tenant can be provisioned.'
-    const fix = `create schema ${quoteIdentifier(template)} -- and run your migrations in it, or rebuildTemplate()`
-    return [{ id: 'S7', severity: 'warning', object: `schema ${template}`, problem, fix }]
+    const fix = 'Make it with rebuildTemplate(), or make the schema and run your migrations in it.'
+    return [{ id: 'S15', severity: 'warning', object: `schema ${template}`, problem, fix }]
   }
   const references = await outsideReferences(query, template, extensions)
   return references.map(({ object, refersTo }) => ({

@@ -81,7 +81,7 @@ select p.oid, p.polrelid as relation, pg_catalog.quote_ident(p.polname) as name,
 from pg_catalog.pg_policy p where p.polrelid = ${among('relation')} order by p.oid`
 
 const statistics = `
-select s.oid, s.stxrelid as relation, pg_catalog.quote_ident(s.stxname) as name, s.stxkind as kinds,
+select s.oid, s.stxrelid as relation, s.stxrelid::regclass::text as table, pg_catalog.quote_ident(s.stxname) as name, s.stxkind as kinds,
   pg_catalog.pg_get_userbyid(s.stxowner) as owner, pg_catalog.pg_get_statisticsobjdef_columns(s.oid) as columns,
   nullif(s.stxstattarget, -1) as target, pg_catalog.pg_statistics_obj_is_visible(s.oid) as visible
 from pg_catalog.pg_statistic_ext s where s.oid = ${ofKind('pg_statistic_ext')} order by s.oid`

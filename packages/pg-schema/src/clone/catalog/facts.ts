@@ -58,6 +58,8 @@ export interface ColumnFacts {
   readonly number: number
   readonly name: string
   readonly type: string
+  /** Whether the type is one of the schema, or an array of those. */
+  readonly ownType: boolean
   readonly notNull: boolean
   /** As pg_attribute.attidentity: a, d or nothing. */
   readonly identity: string
@@ -242,7 +244,10 @@ export interface PolicyFacts {
 /** Extended statistics. */
 export interface StatisticsFacts {
   readonly oid: Oid
+  /** Nothing makes it stand in the same schema. */
   readonly relation: Oid
+  /** The relation's name, with its schema if that is another. */
+  readonly table: string
   readonly name: string
   /** As pg_statistic_ext.stxkind: d, f, m, e. */
   readonly kinds: readonly string[]

@@ -30,7 +30,7 @@ where c.oid = ${among('relation')} order by c.oid`
 // Version 17 has no statistics target where others have -1.
 const columns = `
 select a.attrelid as relation, a.attnum as number, pg_catalog.quote_ident(a.attname) as name,
-  pg_catalog.format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as "notNull",
+  pg_catalog.format_type(a.atttypid, a.atttypmod) as type, t.typnamespace = n.oid as "ownType", a.attnotnull as "notNull",
   a.attidentity as identity, a.attgenerated as generated, a.attislocal as "isLocal",
   case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end as collation,
   case when a.attstorage <> t.typstorage then a.attstorage end as storage,

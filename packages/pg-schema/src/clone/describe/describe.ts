@@ -4,6 +4,7 @@ import { attachmentEntries } from './attachment-entries.ts'
 import { codeEntries } from './code-entries.ts'
 import type { StructureEntry } from './entry.ts'
 import { grantEntries } from './grant-entries.ts'
+import { ownerEntries } from './owner-entries.ts'
 import { relationEntries } from './relation-entries.ts'
 
 /** All that there is in a schema, sorted. */
@@ -15,6 +16,7 @@ export function describe(lookup: Lookup, terms: PrivilegeTerms): Structure {
     ...relationEntries(lookup),
     ...attachmentEntries(lookup, terms.tenant),
     ...codeEntries(lookup),
+    ...ownerEntries(lookup, terms.tenant),
     ...grantEntries(lookup, terms),
   ]
   const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

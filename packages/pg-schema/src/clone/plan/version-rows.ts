@@ -9,8 +9,10 @@ export function versionRowTexts(table: RelationFacts, lookup: Lookup, edges: rea
   const template = lookup.catalog.schema.quoted
   const columns = lookup.columns(table.oid).filter(({ generated }) => generated === '')
   const names = columns.map(({ name }) => name).join(', ')
+  // A type of the template's is not the clone's of the same name, which the path finds: what they have in common is the text.
+  const values = columns.map(({ name, type, ownType }) => (ownType ? `${name}::text::${type}` : name)).join(', ')
   const only = table.kind === 'p' ? '' : 'ONLY '
-  const copy = `INSERT INTO ${table.name} (${names}) OVERRIDING SYSTEM VALUE SELECT ${names} FROM ${only}${template}.${table.name}`
+  const copy = `INSERT INTO ${table.name} (${names}) OVERRIDING SYSTEM VALUE SELECT ${values} FROM ${only}${template}.${table.name}`
   return [
     columns.length === 0 ? `INSERT INTO ${table.name} SELECT FROM ${only}${template}.${table.name}` : copy,
     ...columns.flatMap(column => sequencesOf(column, lookup, edges).map(oid => goOn(oid, column, table, lookup))),

@@ -66,6 +66,6 @@ const kinds: Readonly<Record<string, string>> = { d: 'ndistinct', f: 'dependenci
 export function statisticsText(statistics: StatisticsFacts, lookup: Lookup): string {
   const named = statistics.kinds.flatMap(kind => kinds[kind] ?? [])
   const list = named.length === 0 ? '' : ` (${named.join(', ')})`
-  const table = lookup.relation(statistics.relation).name
+  const table = lookup.catalog.relations.find(({ oid }) => oid === statistics.relation)?.name ?? statistics.table
   return `CREATE STATISTICS ${statistics.name}${list} ON ${statistics.columns} FROM ${table}`
 }
