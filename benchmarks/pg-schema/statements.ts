@@ -27,7 +27,7 @@ const rows = 2_000
 
 /** Times single statements of several tenants in turns, side by side. */
 export async function compareStatements(
-  { pool, provisioner, isolation, names }: BenchDatabase,
+  { pool, unscoped, provisioner, isolation, names }: BenchDatabase,
   { rounds, operations }: { readonly rounds: number; readonly operations: number },
 ): Promise<StatementsResult> {
   const all = Array.from({ length: tenants }, (_, index) => {
@@ -53,7 +53,7 @@ export async function compareStatements(
     scoped: async id => nameOf(await placeOf(id).scoped.query(read(id))),
     async transaction(id) {
       const { schema, role } = placeOf(id)
-      const client = await pool.connect()
+      const client = await unscoped.connect()
       try {
         await client.query('begin')
         await client.query({ name: 'set', text: setBoth, values: [schema, role] })
