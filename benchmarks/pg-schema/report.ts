@@ -9,7 +9,7 @@ export interface Report {
   readonly machine: Machine
   readonly rounds: number
   readonly provisioning: ProvisioningResult
-  readonly statements: StatementsResult
+  readonly statements: readonly StatementsResult[]
   readonly manyTenants: ManyTenantsResult
 }
 
@@ -28,10 +28,12 @@ export function describeReport({ machine, rounds, provisioning, statements, many
     ...provisioning.subjects.map(({ name, milliseconds }) => line(provisioningTitles[name], milliseconds.toFixed(1))),
     ...provisioning.measures.map(describeMeasure),
     '',
-    heading(`point read, ${statements.tenants} tenants in turns, concurrency ${statements.concurrency}`, 'µs'),
-    ...statements.subjects.map(({ name, microseconds }) => line(statementTitles[name], microseconds.toFixed(1))),
-    ...statements.measures.map(describeMeasure),
-    '',
+    ...statements.flatMap(({ tenants, concurrency, subjects, measures }) => [
+      heading(`point read, tenants in turns: ${tenants}, concurrency ${concurrency}`, 'µs'),
+      ...subjects.map(({ name, microseconds }) => line(statementTitles[name], microseconds.toFixed(1))),
+      ...measures.map(describeMeasure),
+      '',
+    ]),
     `  ${manyTenants.tenants} tenants one after another, by tenths`,
     tenths('ms a tenant', manyTenants.milliseconds),
     tenths('MB of heap', manyTenants.heap),

