@@ -1,5 +1,6 @@
 import type { IsolationKind } from './isolation-kind.ts'
-import { rls, type SealChoice } from './isolations/rls/rls.ts'
+import { rls } from './isolations/rls/rls.ts'
+import type { SealChoice } from './isolations/rls/seal-choice.ts'
 import { schema } from './isolations/schema/schema.ts'
 
 /** As on the command line. */

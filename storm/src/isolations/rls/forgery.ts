@@ -5,7 +5,7 @@ import { leasing, transaction } from '../../transaction.ts'
 import { attempt, checkHostile, type Operation, type Query, type TaggedRow, type Turn } from '../../turn.ts'
 import type { CapturedTokens } from './captured-tokens.ts'
 import { isOpenReplay } from './replay-window.ts'
-import type { SealChoice } from './rls.ts'
+import type { SealChoice } from './seal-choice.ts'
 
 // Statements that put another tenant into the setting. Without a seal nothing can stop them: that is open by design, is counted
 // apart and shown. With a seal they must reach nothing.

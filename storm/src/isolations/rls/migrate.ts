@@ -5,7 +5,7 @@ import type { FreshDatabase } from '@tenantry/servers'
 import pg from 'pg'
 import { tagOf } from '../../turn.ts'
 import { helpers } from '../postgres/helpers.ts'
-import type { SealChoice } from './rls.ts'
+import type { SealChoice } from './seal-choice.ts'
 
 /** The key of every storm; the attackers in it do not have it. */
 export const sealKey: SealKey = { id: 7, secret: secret('the storm seals with this key, which nobody else knows') }

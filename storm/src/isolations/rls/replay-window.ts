@@ -1,6 +1,6 @@
 import type { Route } from '../../isolation-kind.ts'
 import type { CapturedToken } from './captured-tokens.ts'
-import type { SealChoice } from './rls.ts'
+import type { SealChoice } from './seal-choice.ts'
 
 /** Milliseconds for which a stamp holds at most: its window, with room for our own clock. */
 const window = 6_000

@@ -7,9 +7,7 @@ import { createCapturedTokens } from './captured-tokens.ts'
 import { forgeryOperations } from './forgery.ts'
 import { migrate, sealKey } from './migrate.ts'
 import { reachingOperation } from './reaching.ts'
-
-/** What proves a tenant's context to the server. */
-export type SealChoice = 'none' | 'stamp' | 'challenge'
+import type { SealChoice } from './seal-choice.ts'
 
 const openBecause: Readonly<Record<SealChoice, string>> = {
   none: 'SQL that is injected can name another tenant when nothing is sealed',

@@ -1,0 +1,2 @@
+/** What proves a tenant's context to the server. */
+export type SealChoice = 'none' | 'stamp' | 'challenge'
