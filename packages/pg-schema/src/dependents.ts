@@ -11,14 +11,18 @@ export async function uncountable(query: Query, schema: string): Promise<readonl
   return rows.map(({ object }) => String(object))
 }
 
-/** What stands elsewhere and names the role: it owns it, or was granted it. */
+/**
+ * What somebody has granted to the role elsewhere, such as the schema of the default tenant that it was before, and all that names it in
+ * other databases. What it owns in this one goes with it.
+ */
 export async function usesOfRole(query: Query, role: string): Promise<readonly string[]> {
   const { rows } = await query(
     `select distinct case when d.dbid in (0, (select oid from pg_database where datname = current_database()))
               then pg_describe_object(d.classid, d.objid, 0) else 'something in the database ' || b.datname end as object
        from pg_shdepend d left join pg_database b on b.oid = d.dbid
       where d.refclassid = 'pg_authid'::regclass and d.refobjid = (select oid from pg_roles where rolname = $1)
-        and d.classid <> 'pg_auth_members'::regclass order by 1`,
+        and d.classid <> 'pg_auth_members'::regclass
+        and not (d.deptype = 'o' and d.dbid = (select oid from pg_database where datname = current_database())) order by 1`,
     [role],
   )
   return rows.map(({ object }) => `${object}, which names the role ${role}`)

@@ -35,9 +35,9 @@ export async function dropSchema(
       await query(`drop schema ${quoteIdentifier(schema)} cascade`)
     }
     if (roles && isThereAsOwn('role', role, found.role, { tenant: digest(tenant.id), database })) {
-      erased.push(...(await dropOwned(query, role, version)))
       const uses = await usesOfRole(query, role)
       if (uses.length > 0) throw new TenancyError('ERASURE_INCOMPLETE', { tenant: tenant.id, objects: uses })
+      erased.push(...(await dropOwned(query, role, version)))
       await query(`drop role ${quoteIdentifier(role)}`)
       erased.push({ kind: 'role', name: role, count: 1 })
     }

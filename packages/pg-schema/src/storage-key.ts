@@ -30,7 +30,10 @@ const reserved = /^(?:pg_|information_schema$)/
 const digestLength = 26
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
 
-/** What stands for a tenant where everybody can read. The first 26 characters of the base 32 (RFC 4648, lower-case) of the SHA-256 of an id: opaque, since names of schemas can be read by everybody (S12). */
+/**
+ * What stands for a tenant where everybody can read, as names of schemas and comments can be (S12): the first 26 characters of the
+ * base 32 (RFC 4648, lower-case) of the SHA-256 of its id.
+ */
 export function digest(id: string): string {
   const bytes = createHash('sha256').update(id).digest()
   let text = ''

@@ -49,5 +49,10 @@ describePostgres('the schema of the default tenant', server => {
     const { query } = isolation.handle(() => ({ ...first, isDefault: false }))
     expect((await failureOf(query('select id from notes'))).code).toBe('TENANT_STORE_MISSING')
     expect(namesOf(first).role).not.toBe(namesOf(second).role)
+    // Nor is it erased as if it had no rows, whatever it owns beside them: its role is what keeps them.
+    await isolation.handle(() => first).query(`select lo_from_bytea(0, 'its own')`)
+    const erasing = await failureOf(isolation.deprovision({ ...first, isDefault: false }))
+    expect([erasing.code, erasing.message]).toEqual(['ERASURE_INCOMPLETE', expect.stringContaining('schema t_main')])
+    expect((await failureOf(isolation.provision(second))).code).toBe('OBJECT_FOREIGN')
   })
 })
