@@ -21,7 +21,7 @@ export interface Check {
 
 /**
  * What every check begins with. $1: the default tenant's schema, $2: the template, $3: schemas with extensions, $4: whether tenants have
- * roles. `tenants`: schemas with the id of their tenant ('' for the default tenant's); `roles`: those of tenants of this database;
+ * roles. `tenants`: schemas with the digest of their tenant's id ('' for the default tenant's); `roles`: those of tenants of this database;
  * `me`: the login; `maker`: who owns tenants' schemas, as it is written in SQL; nobody where there are neither.
  */
 export const prelude = `
