@@ -217,6 +217,39 @@ export const errors = {
     next: 'Choose an identifier that obeys the rule.',
     message: (d: { identifier: string; rule: string }) => `The SQL identifier ${d.identifier} is not valid: ${d.rule}.`,
   },
+  PLACEMENT_INVALID: {
+    status: 500,
+    title: "The tenant's placement leads nowhere.",
+    next: 'Mend the placement in the registry, or configure what it names. Nothing was sent: where a tenant lives is never guessed.',
+    message: (d: { tenant: string; problem: string }) =>
+      `The placement of tenant "${d.tenant}" is not valid: ${d.problem}.`,
+  },
+  IDENTITY_MISMATCH: {
+    status: 500,
+    title: "The database that was reached is not the tenant's.",
+    next: "See where the server's name, a restored backup or an old placement leads. The connection was closed, and no statement was sent.",
+    message: (d: { tenant: string; server: string; database: string; found: string }) =>
+      `The database "${d.database}" on server "${d.server}" is not that of tenant "${d.tenant}": ${d.found}.`,
+  },
+  POOL_EXHAUSTED: {
+    status: 503,
+    title: 'No database connection is free.',
+    next: 'Try again after the time given; raise the budget if it happens under ordinary load. Nothing was sent.',
+    message: (d: { tenant: string; waited: number; retryAfter: number; limit: 'tenant' | 'budget' }) =>
+      `No connection was free for tenant "${d.tenant}" within ${d.waited} ms: ${d.limit === 'tenant' ? 'it has as many as one tenant may have' : 'the budget of all tenants is used up'}.`,
+  },
+  CREDENTIALS_UNAVAILABLE: {
+    status: 503,
+    title: 'The credentials of the tenant cannot be had.',
+    next: 'See whether the source of credentials runs and can be reached. Connections whose login is valid go on.',
+    message: (d: { source: string; reason: string }) => `${d.source} cannot be asked for credentials (${d.reason}).`,
+  },
+  CREDENTIALS_REFUSED: {
+    status: 500,
+    title: 'The credentials of the tenant were refused.',
+    next: 'Give the source what it asks for: a privilege, a policy, a name that it knows.',
+    message: (d: { source: string; reason: string }) => `${d.source} gives no credentials (${d.reason}).`,
+  },
   DATABASE_UNAVAILABLE: {
     status: 503,
     title: 'The database cannot be reached.',

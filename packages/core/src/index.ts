@@ -1,6 +1,7 @@
 export type { Awaitable } from './awaitable.ts'
 export { bindMessage, type NodeEmitter } from './bind-message.ts'
 export type { SystemAccess } from './context.ts'
+export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
 export type { TenantEnvelope } from './envelope.ts'
 export {
   type AnyTenancyError,

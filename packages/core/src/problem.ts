@@ -40,7 +40,7 @@ export function problemOf(error: TenancyError): Problem {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       // Seconds; RFC 9110 section 10.2.3.
-      ...(status === 503 ? { 'retry-after': '1' } : {}),
+      ...(status === 503 ? { 'retry-after': String(retryAfterOf(error)) } : {}),
       // Required with 401 by RFC 9110 section 11.6.1.
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
@@ -53,4 +53,9 @@ export function problemOf(error: TenancyError): Problem {
       ...(entry?.exposed === true ? { detail: entry.message(error.details) } : {}),
     },
   }
+}
+
+/** Only some errors know how long it will be. */
+function retryAfterOf({ details }: TenancyError): number {
+  return 'retryAfter' in details ? details.retryAfter : 1
 }

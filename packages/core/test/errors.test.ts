@@ -66,6 +66,15 @@ describe('problemOf', () => {
     })
   })
 
+  it('says when to come again, if the error knows', () => {
+    const exhausted = { tenant: 'a', waited: 5000, retryAfter: 3, limit: 'budget' } as const
+    expect(problemOf(new TenancyError('POOL_EXHAUSTED', exhausted)).headers).toHaveProperty(['retry-after'], '3')
+    expect(problemOf(new TenancyError('DATABASE_UNAVAILABLE', { reason: 'down' })).headers).toHaveProperty(
+      ['retry-after'],
+      '1',
+    )
+  })
+
   it('answers an error of a version whose codes it does not know', () => {
     const error = new TenancyError('TENANT_NOT_FOUND', { key: 'slug acme' })
     Object.assign(error, { code: 'FROM_THE_FUTURE', status: 418 })

@@ -1,5 +1,5 @@
+import type { Query } from '@tenantry/pg'
 import { quoteIdentifier } from '@tenantry/pg'
-import type { Query } from './clone/query.ts'
 
 /** Tables whose rows the caller may not count, since others own them. */
 export async function uncountable(query: Query, schema: string): Promise<readonly string[]> {

@@ -1,12 +1,10 @@
 import { type Erasure, TenancyError, type Tenant } from '@tenantry/core'
-import { quoteIdentifier, quoteQualified } from '@tenantry/pg'
-import type { Query } from './clone/query.ts'
+import type { Query } from '@tenantry/pg'
+import { inTransaction, quoteIdentifier, quoteQualified, tenantDigest } from '@tenantry/pg'
 import { dependentsOutside, uncountable, usesOfRole } from './dependents.ts'
 import { isThereAsOwn, isUnfinished } from './mark.ts'
 import { lookAt, type ProvisionTerms } from './provision.ts'
 import { lockSchema, lockTables } from './schema-lock.ts'
-import { digest } from './storage-key.ts'
-import { inTransaction } from './transaction.ts'
 
 /**
  * Drops a tenant's schema and role, with all that is in them, in one transaction. Idempotent.
@@ -25,7 +23,7 @@ export async function dropSchema(
     await query(lockSchema(schema))
     const { database, version, ...found } = await lookAt(query, names, runtime)
     const erased: { kind: string; name: string; count: number }[] = []
-    const mark = { tenant: digest(tenant.id) }
+    const mark = { tenant: tenantDigest(tenant.id) }
     if (isUnfinished(found.schema, mark) || isThereAsOwn('schema', schema, found.schema, mark)) {
       await lockTables(query, schema)
       const dependents = [...(await dependentsOutside(query, schema)), ...(await uncountable(query, schema))]
@@ -34,7 +32,7 @@ export async function dropSchema(
       erased.push(...(await countRows(query, schema)), { kind: 'schema', name: schema, count: 1 })
       await query(`drop schema ${quoteIdentifier(schema)} cascade`)
     }
-    if (roles && isThereAsOwn('role', role, found.role, { tenant: digest(tenant.id), database })) {
+    if (roles && isThereAsOwn('role', role, found.role, { tenant: tenantDigest(tenant.id), database })) {
       const uses = await usesOfRole(query, role)
       if (uses.length > 0) throw new TenancyError('ERASURE_INCOMPLETE', { tenant: tenant.id, objects: uses })
       erased.push(...(await dropOwned(query, role, version)))

@@ -1,4 +1,4 @@
-export type { Query } from './clone/query.ts'
+export type { Query } from '@tenantry/pg'
 export { type PgSchemaOptions, pgSchema } from './pg-schema.ts'
 export { type RebuildOptions, rebuildTemplate } from './rebuild-template.ts'
 export { checkStorageKey, type Naming, type NamingOptions, type StorageNames, storageNames } from './storage-key.ts'

@@ -1,5 +1,6 @@
 import { consoleLogger, type Finding, type Isolation, type Logger, TenancyError } from '@tenantry/core'
 import {
+  inTransaction,
   logLostConnections,
   poolHealth,
   type SafeStartOptions,
@@ -18,7 +19,6 @@ import { schemaScope } from './schema-scope.ts'
 import { type NamingOptions, storageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
 import { templateTerms } from './template.ts'
-import { inTransaction } from './transaction.ts'
 
 /** Options of {@link pgSchema}. */
 export interface PgSchemaOptions extends NamingOptions {

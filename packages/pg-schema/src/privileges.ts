@@ -1,5 +1,5 @@
+import type { Query } from '@tenantry/pg'
 import { quoteIdentifier } from '@tenantry/pg'
-import type { Query } from './clone/query.ts'
 
 /** What a tenant's role may do in its schema, where no template says so: use everything, change no structure. */
 const kinds = [

@@ -1,14 +1,13 @@
 import { isTenancyError, TenancyError, type Tenant } from '@tenantry/core'
-import { quoteIdentifier } from '@tenantry/pg'
+import type { Query } from '@tenantry/pg'
+import { inTransaction, quoteIdentifier, tenantDigest, withinTransaction } from '@tenantry/pg'
 import pg from 'pg'
-import type { Query } from './clone/query.ts'
 import { isThereAsOwn, isUnfinished, type Marked, markSchema, markText, readMark } from './mark.ts'
 import { grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
 import { lockSchema } from './schema-lock.ts'
-import { digest, type StorageNames } from './storage-key.ts'
+import type { StorageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
 import { fillFromTemplate, type TemplateTerms } from './template.ts'
-import { inTransaction, withinTransaction } from './transaction.ts'
 
 /** What provisioning needs to know. */
 export interface ProvisionTerms {
@@ -55,7 +54,7 @@ export async function lookAt(query: Query, { schema, role }: StorageNames, runti
 export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Promise<void> {
   const { provisioner, names, given, runtime, roles, structure } = terms
   const { schema, role } = names
-  const mark = { tenant: digest(tenant.id) }
+  const mark = { tenant: tenantDigest(tenant.id) }
   let step = 'connecting'
   try {
     await inTransaction(

@@ -1,5 +1,5 @@
 import { isTenancyError, TenancyError } from '@tenantry/core'
-import { quoteIdentifier } from '@tenantry/pg'
+import { inTransaction, quoteIdentifier, withinTransaction } from '@tenantry/pg'
 import type pg from 'pg'
 import { readClonePlan } from './clone/clone-plan.ts'
 import { dependentsOutside } from './dependents.ts'
@@ -8,7 +8,6 @@ import { isThereAsOwn, isUnfinished, type Marked, markSchema } from './mark.ts'
 import { reasonOf, setPath } from './provision.ts'
 import { lockSchema, lockTables } from './schema-lock.ts'
 import type { Migrate } from './structure-source.ts'
-import { inTransaction, withinTransaction } from './transaction.ts'
 
 /** Options of {@link rebuildTemplate}. */
 export interface RebuildOptions {

@@ -1,6 +1,6 @@
+import type { Query } from '@tenantry/pg'
 import { quoteQualified } from '@tenantry/pg'
 import pg from 'pg'
-import type { Query } from './clone/query.ts'
 
 const key = (schema: string) => `pg_catalog.hashtextextended(${pg.escapeLiteral(`tenantry pg-schema ${schema}`)}, 0)`
 

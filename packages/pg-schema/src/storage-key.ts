@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { isTenantId, TenancyError, type Tenant } from '@tenantry/core'
+import { digestLength, tenantDigest } from '@tenantry/pg'
 
 /** How the names of a tenant's objects are made. */
 export interface NamingOptions {
@@ -26,26 +26,6 @@ export type Naming = (tenant: Pick<Tenant, 'id' | 'placement' | 'isDefault'>) =>
 // One form that needs no quotes and that nothing folds or cuts: lower-case ASCII, at most 63 bytes (T29; threats S1, S4, S5).
 const plain = /^[a-z_][a-z0-9_]{0,62}$/
 const reserved = /^(?:pg_|information_schema$)/
-
-const digestLength = 26
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
-
-/**
- * What stands for a tenant where everybody can read, as names of schemas and comments can be (S12): the first 26 characters of the
- * base 32 (RFC 4648, lower-case) of the SHA-256 of its id.
- */
-export function digest(id: string): string {
-  const bytes = createHash('sha256').update(id).digest()
-  let text = ''
-  let bits = 0
-  let held = 0
-  for (const byte of bytes.subarray(0, 17)) {
-    held = (held << 8) | byte
-    for (bits += 8; bits >= 5 && text.length < digestLength; bits -= 5) text += alphabet[(held >> (bits - 5)) & 31]
-    held &= 0xff
-  }
-  return text
-}
 
 /** A tenant's names, and the fields that they were made of. */
 interface Named {
@@ -81,7 +61,7 @@ export function storageNames({ keyPrefix = 't_', rolePrefix = '', defaultSchema 
     if (before !== undefined && before.id === id && before.isDefault === isDefault && before.given === given)
       return before.names
     if (!isTenantId(id)) throw new TenancyError('ARGUMENT_INVALID', { field: 'tenant.id', rule: 'must be a tenant id' })
-    const own = `${keyPrefix}${digest(id)}`
+    const own = `${keyPrefix}${tenantDigest(id)}`
     const names = { schema: schemaOf(), role: `${rolePrefix}${own}` }
     known.set(tenant, { id, isDefault, given, names })
     return names

@@ -1,5 +1,5 @@
+import type { Query } from '@tenantry/pg'
 import type pg from 'pg'
-import type { Query } from './clone/query.ts'
 
 /**
  * Runs migrations in one schema, which stands first in the `search_path`, in one transaction with all else that is done; it must not

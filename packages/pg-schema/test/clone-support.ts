@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { Query } from '@tenantry/pg'
 import type { FreshDatabase } from '@tenantry/servers'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { type CloneOptions, type ClonePlan, readClonePlan } from '../src/clone/clone-plan.ts'
 import { outsideReferences } from '../src/clone/outside-references.ts'
-import type { Query } from '../src/clone/query.ts'
 import { type Difference, diffStructures, readStructure } from '../src/clone/structure.ts'
 import { fixtureSql } from './fixture.sql.ts'
 

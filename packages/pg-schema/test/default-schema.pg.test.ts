@@ -1,8 +1,8 @@
 import type { Tenant } from '@tenantry/core'
+import { tenantDigest } from '@tenantry/pg'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'
-import { digest } from '../src/storage-key.ts'
 import { failureOf, type SchemaDatabase, schemaDatabase, silent, tenantOf, thereOf } from './support.ts'
 
 describePostgres('the schema of the default tenant', server => {
@@ -42,7 +42,11 @@ describePostgres('the schema of the default tenant', server => {
     const error = await failureOf(isolation.provision(second))
     expect(error).toMatchObject({
       code: 'OBJECT_FOREIGN',
-      details: { kind: 'schema', name: 't_main', owner: `the tenant whose id has the digest ${digest(first.id)}` },
+      details: {
+        kind: 'schema',
+        name: 't_main',
+        owner: `the tenant whose id has the digest ${tenantDigest(first.id)}`,
+      },
     })
     expect((await failureOf(isolation.handle(() => second).query('select 1'))).code).toBe('TENANT_STORE_MISSING')
     // The one before is a tenant as any other now, without a schema.

@@ -1,12 +1,12 @@
 import type { Row, Subject } from '@tenantry/conformance'
 import type { Tenant } from '@tenantry/core'
 import type { TenantPool } from '@tenantry/pg'
+import { tenantDigest } from '@tenantry/pg'
 import { pgSubject } from '@tenantry/pg-subject'
 import { startFaultProxy } from '@tenantry/servers'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'
-import { digest } from '../src/storage-key.ts'
 import { schemaDatabase } from './support.ts'
 
 /** Every note of every schema, past the roles; whose a schema is, its comment says by a digest. */
@@ -59,7 +59,7 @@ export async function schemaSubject(server: PostgresForTests): Promise<Subject<T
     return {
       ...isolation,
       provision(tenant: Tenant) {
-        ids.set(digest(tenant.id), tenant.id)
+        ids.set(tenantDigest(tenant.id), tenant.id)
         return isolation.provision(tenant)
       },
     }

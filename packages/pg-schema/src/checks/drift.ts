@@ -1,10 +1,10 @@
 import { type Finding, isTenancyError } from '@tenantry/core'
+import type { Query } from '@tenantry/pg'
+import { inTransaction } from '@tenantry/pg'
 import type pg from 'pg'
-import type { Query } from '../clone/query.ts'
 import { describeDifference, diffStructures, readStructure, type Structure } from '../clone/structure.ts'
 import { reasonOf } from '../provision.ts'
 import { currentPlan, type TemplateTerms } from '../template.ts'
-import { inTransaction } from '../transaction.ts'
 import { type CheckTerms, prelude } from './check.ts'
 
 /** Differences that are told of one tenant. */

@@ -1,6 +1,6 @@
 import type { Finding } from '@tenantry/core'
+import { inTransaction } from '@tenantry/pg'
 import type pg from 'pg'
-import { inTransaction } from '../transaction.ts'
 import { type Check, type CheckTerms, prelude } from './check.ts'
 import { loginChecks } from './login-checks.ts'
 import { sharedChecks } from './shared-checks.ts'

@@ -1,6 +1,6 @@
 import type { Finding } from '@tenantry/core'
+import type { Query } from '@tenantry/pg'
 import { outsideReferences } from '../clone/outside-references.ts'
-import type { Query } from '../clone/query.ts'
 import type { CheckTerms } from './check.ts'
 
 /** What is wrong with the template: it is not there, or leads elsewhere, and so would every tenant. */

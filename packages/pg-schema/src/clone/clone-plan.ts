@@ -1,4 +1,5 @@
 import { TenancyError } from '@tenantry/core'
+import type { Query } from '@tenantry/pg'
 import { quoteIdentifier } from '@tenantry/pg'
 import { edgeSql } from './catalog/objects-sql.ts'
 import { readCatalog } from './catalog/read-catalog.ts'
@@ -14,7 +15,6 @@ import { versionRowTexts } from './plan/version-rows.ts'
 import { defaultPrivilegesOf, defaultPrivilegeText } from './privileges/default-privileges.ts'
 import type { PrivilegeTerms } from './privileges/privileges.ts'
 import { templateProblems } from './problems/template-problems.ts'
-import type { Query } from './query.ts'
 import { runningSettings } from './reading.ts'
 
 /** How to make a schema like a template. It holds as long as the template's fingerprint. */

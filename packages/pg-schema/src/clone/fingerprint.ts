@@ -1,5 +1,5 @@
+import type { Query } from '@tenantry/pg'
 import { among, membersSql, oidOf } from './catalog/sql.ts'
-import type { Query } from './query.ts'
 
 /**
  * A row as the object that it is of, where it stands, and which transaction wrote it: every change of it writes another. VACUUM and

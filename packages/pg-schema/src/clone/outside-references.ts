@@ -1,6 +1,6 @@
+import type { Query } from '@tenantry/pg'
 import { objectsSql } from './catalog/objects-sql.ts'
 import { type QualifiedName, qualifiedNames } from './qualified-names.ts'
-import type { Query } from './query.ts'
 
 /** Something in a schema that leads to something in another. */
 export interface OutsideReference {

@@ -1,5 +1,5 @@
+import type { Query } from '@tenantry/pg'
 import { quoteIdentifier } from '@tenantry/pg'
-import type { Query } from './query.ts'
 
 /**
  * What decides how the server prints constants and names. The two texts of one thing must be the same whoever reads them, and a

@@ -1,7 +1,7 @@
+import type { Query } from '@tenantry/pg'
 import { readCatalog } from './catalog/read-catalog.ts'
 import { describe, type Structure } from './describe/describe.ts'
 import { lookUp } from './lookup.ts'
-import type { Query } from './query.ts'
 
 export type { Structure } from './describe/describe.ts'
 export { type Difference, describeDifference, diffStructures } from './diff-structures.ts'

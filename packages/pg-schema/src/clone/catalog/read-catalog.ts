@@ -1,5 +1,5 @@
 import { TenancyError } from '@tenantry/core'
-import type { Query } from '../query.ts'
+import type { Query } from '@tenantry/pg'
 import { reading, readingPath } from '../reading.ts'
 import { codeSql } from './code-sql.ts'
 import type { Catalog, CodeFacts, TableFacts } from './facts.ts'

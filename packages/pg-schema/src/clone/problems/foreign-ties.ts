@@ -1,6 +1,6 @@
+import type { Query } from '@tenantry/pg'
 import { objectsSql } from '../catalog/objects-sql.ts'
 import { oidOf } from '../catalog/sql.ts'
-import type { Query } from '../query.ts'
 import type { Problem } from './problem.ts'
 
 /** What is known to hang on the objects of a schema, and is cloned with them. */

@@ -1,6 +1,6 @@
-import { connectError, statementError } from '@tenantry/pg'
 import type pg from 'pg'
-import type { Query } from './clone/query.ts'
+import { connectError, statementError } from './database-error.ts'
+import type { Query } from './query.ts'
 
 /**
  * All or nothing, on a connection of its own. Statements are qualified or set the path themselves: it begins with the server's own
