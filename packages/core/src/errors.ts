@@ -234,9 +234,9 @@ export const errors = {
   POOL_EXHAUSTED: {
     status: 503,
     title: 'No database connection is free.',
-    next: 'Try again after the time given; raise the budget if it happens under ordinary load. Nothing was sent.',
+    next: 'Raise the budget if this happens under ordinary load. Nothing was sent.',
     message: (d: { tenant: string; waited: number; retryAfter: number; limit: 'tenant' | 'budget' }) =>
-      `No connection was free for tenant "${d.tenant}" within ${d.waited} ms: ${d.limit === 'tenant' ? 'it has as many as one tenant may have' : 'the budget of all tenants is used up'}.`,
+      `No connection was free for tenant "${d.tenant}" within ${d.waited} ms: ${d.limit === 'tenant' ? 'it has as many as one tenant may have' : 'the budget of all tenants is used up'}. Try again in ${d.retryAfter} s.`,
   },
   CREDENTIALS_UNAVAILABLE: {
     status: 503,

@@ -6,7 +6,7 @@ import { startDyingWay, startFaultProxy } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { type PgSchemaOptions, pgSchema, rebuildTemplate } from '../src/index.ts'
+import { type PgSchemaOptions, pgSchema } from '../src/index.ts'
 import { storageNames } from '../src/storage-key.ts'
 import { failureOf, type SchemaDatabase, schemaDatabase, silent, tenantOf, thereOf } from './support.ts'
 
