@@ -1,45 +1,37 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { connectError } from './database-error.ts'
+import { keptConnections } from './kept-connections.ts'
 import { isReady } from './pg-internals.ts'
+import { type Place, placeOn } from './place.ts'
 import { checkOut, isSetUpByHooks, type Taken, watchOf } from './pool-watch.ts'
 import type { Seal } from './scope.ts'
 import { isClean, type Session, sessionOf } from './session.ts'
-import { resetSession, type SessionStatePolicy } from './session-state.ts'
-
-/** A connection, for one statement or for as long as a lease lasts. */
-export interface Place {
-  readonly client: pg.PoolClient
-  readonly session: Session
-  /** Gives the connection back, at once or when it is reset; one that is not clean is destroyed. */
-  leave(): void
-}
+import type { SessionStatePolicy } from './session-state.ts'
 
 /**
  * The two ways into a pool. A single statement needs a place for as long as it is on its way and may share it with others; a
  * lease needs a connection of its own.
  */
 export interface Places {
+  counts(): PoolCounts
   /** @throws {TenancyError} `DATABASE_UNAVAILABLE` */
   forStatement(): Promise<Place>
   /** @throws {TenancyError} `DATABASE_UNAVAILABLE` */
   forLease(): Promise<Place>
 }
 
+/** How many connections there are, how many of them are idle, and how many callers wait for one. */
+export type PoolCounts = Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'>
+
 /** Places where nothing is shared: each takes a whole connection. */
 export function exclusivePlaces(pool: pg.Pool, policy: SessionStatePolicy, seal?: Seal): Places {
   const watch = watchOf(pool)
+  const kept = keptConnections(pool)
+  const isSetUp = () => isSetUpByHooks(pool)
 
-  function placeOf({ client, release }: Taken, session: Session): Place {
-    function leave(): void {
-      session.othersSequences = true
-      const clean = isClean(session)
-      if (!clean || policy === 'refuse' || !(session.carries || policy === 'always')) release(!clean)
-      // A reset would undo what the hooks have set, and the next tenant do without.
-      else if (isSetUpByHooks(pool)) release(true)
-      else void resetSession(session).then(usable => release(!usable))
-    }
-    return { client, session, leave }
+  function placeOf(taken: Taken, session: Session): Place {
+    return placeOn(session, policy, usable => (usable ? kept.leave(taken) : taken.release(true)), isSetUp)
   }
 
   /** The place, if the connection is good at once. */
@@ -98,11 +90,18 @@ export function exclusivePlaces(pool: pg.Pool, policy: SessionStatePolicy, seal?
           reject(thrown)
         }
       }
-      checkOut(pool, given, error => reject(connectError(error)))
+      const left = kept.take()
+      if (left === undefined) checkOut(pool, given, error => reject(connectError(error)))
+      else given(left)
     })
   }
 
-  return { forStatement: take, forLease: take }
+  function counts(): PoolCounts {
+    const { totalCount, idleCount, waitingCount } = pool
+    return { totalCount, idleCount: idleCount + kept.size, waitingCount }
+  }
+
+  return { counts, forStatement: take, forLease: take }
 }
 
 /** Milliseconds that a new connection may take to be set up, where the pool sets no time of its own. */
@@ -142,7 +141,7 @@ function sessionOrRelease({ client, release }: Taken): Session {
 }
 
 /** Waits until a client has nothing more to do, or has ended; for so long and no longer. */
-function isDrained(client: pg.PoolClient, milliseconds: number): Promise<boolean> {
+function isDrained(client: pg.ClientBase, milliseconds: number): Promise<boolean> {
   return new Promise(resolve => {
     function settle(drained: boolean): void {
       clearTimeout(timer)

@@ -1,5 +1,5 @@
 import { TenancyError } from '@tenantry/core'
-import type { Place } from './places.ts'
+import type { Place } from './place.ts'
 import { ScopedQuery, send } from './scoped-query.ts'
 import { checkTrace } from './session-state.ts'
 import { noSessionUse } from './session-trace.ts'

@@ -78,6 +78,9 @@ const lists = new Set(['search_path'])
 // Fails with 22023. A condition of its own must not be planned away, and `set_config` is volatile.
 const fail = `pg_catalog.set_config('role', 'The tenant scope does not hold', true) is null`
 
+/** For a connection that belongs to one tenant. */
+export const noScope: ScopeSql = { prefix: '', key: '', utilities: () => [] }
+
 /** @throws {TenancyError} `ARGUMENT_INVALID` for a scope without settings: it would scope nothing. `IDENTIFIER_INVALID` */
 export function scopeSql(settings: readonly string[], condition?: string): ScopeSql {
   if (settings.length === 0)

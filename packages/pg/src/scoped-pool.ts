@@ -4,6 +4,7 @@ import { exclusivePlaces } from './places.ts'
 import { watchOf } from './pool-watch.ts'
 import { type Scope, scopeSql } from './scope.ts'
 import type { SessionStatePolicy } from './session-state.ts'
+import { startOf } from './start-of.ts'
 import type { TenantScope } from './statement.ts'
 import { createTenantPool, type TenantPool } from './tenant-pool.ts'
 
@@ -62,21 +63,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
   const { seal } = scope
   const places = exclusivePlaces(pool, sessionState, seal)
   const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting], scope.condition)
-  let state: 'new' | 'ready' | 'closed' = options.ready === undefined ? 'ready' : 'new'
-
-  /** Undefined, and so without any delay, once all is well. */
-  function prepare(): Promise<void> | undefined {
-    if (state === 'closed') throw new TenancyError('SCOPE_CLOSED', { what: 'The isolation' })
-    return state === 'ready' ? undefined : getReady()
-  }
-
-  async function getReady(): Promise<void> {
-    // What it throws is thrown again next time: the database may be back by then, the configuration mended.
-    await options.ready?.()
-    if (state === 'new') state = 'ready'
-    // It may have been closed in the meantime.
-    await prepare()
-  }
+  const start = startOf(options.ready)
 
   /** What cannot have changed since it was checked needs not be checked, or written, again. */
   const known = new WeakMap<readonly string[], ScopeValues>()
@@ -104,10 +91,9 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
   }
 
   return {
-    handle: tenant => createTenantPool({ pool, places, scope: tenantScope, tenant, prepare }),
-    close() {
-      state = 'closed'
-    },
+    handle: tenant =>
+      createTenantPool({ ...places, places: () => places, scope: tenantScope, tenant, prepare: start.prepare }),
+    close: start.close,
   }
 }
 

@@ -122,7 +122,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   #needsScope(): boolean {
     const { kind } = this.#statement
     const { status } = this.#session
-    if (status === 'E') return false
+    if (status === 'E' || this.#scope.sql.prefix === '') return false
     return kind === 'ordinary' || (kind === 'commit' && status === 'T')
   }
 

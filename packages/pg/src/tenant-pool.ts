@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { callBack } from './call-back.ts'
 import { statementError } from './database-error.ts'
 import { createLease, type TenantClient } from './lease.ts'
-import type { Places } from './places.ts'
+import type { Places, PoolCounts } from './places.ts'
 import { isSubmittable, type QueryArguments, readArguments, readStatement } from './query-arguments.ts'
 import { runStatement } from './run-statement.ts'
 import type { TenantScope } from './statement.ts'
@@ -40,9 +40,10 @@ export interface TenantPool extends Pick<pg.Pool, 'query' | 'end' | 'totalCount'
   removeListener(event: string, listener: (...args: never[]) => void): this
 }
 
-interface TenantPoolParts {
-  readonly pool: pg.Pool
-  readonly places: Places
+export interface TenantPoolParts {
+  /** Whose places a statement or a lease of a tenant gets. */
+  readonly places: (tenant: Tenant) => Places
+  readonly counts: () => PoolCounts
   readonly scope: (tenant: Tenant) => TenantScope
   readonly tenant: TenantSource
   /** Throws when no statement may be sent any more; a promise when the first one has to wait. */
@@ -50,7 +51,7 @@ interface TenantPoolParts {
 }
 
 export function createTenantPool(parts: TenantPoolParts): TenantPool {
-  const { pool, places, scope, tenant: source, prepare } = parts
+  const { places, counts, scope, tenant: source, prepare } = parts
   let ended = false
 
   function checkOpen(): void {
@@ -82,7 +83,7 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     const tenantScope = scope(tenant)
     const preparing = prepare()
     if (preparing !== undefined) await preparing
-    const place = await places.forStatement()
+    const place = await places(tenant).forStatement()
     try {
       checkStillOpen()
       return (await runStatement(place, statement, tenantScope, 'alone')).result()
@@ -99,7 +100,7 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     const { id } = tenant
     const tenantScope = scope(tenant)
     await prepare()
-    const place = await places.forLease()
+    const place = await places(tenant).forLease()
     try {
       checkStillOpen()
     } catch (error) {
@@ -159,13 +160,13 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     addListener: chain,
     removeListener: chain,
     get totalCount() {
-      return pool.totalCount
+      return counts().totalCount
     },
     get idleCount() {
-      return pool.idleCount
+      return counts().idleCount
     },
     get waitingCount() {
-      return pool.waitingCount
+      return counts().waitingCount
     },
   } as unknown as TenantPool
   return handle

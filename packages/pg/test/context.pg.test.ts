@@ -3,7 +3,7 @@ import { createTenancy, memoryRegistry, type Tenant } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { describe, expect, it } from 'vitest'
 import { scopedPool, type TenantClient, type TenantPool } from '../src/index.ts'
-import { acme, Cursor, globex, scope, useDatabase, whoAmI } from './support.ts'
+import { acme, Cursor, globex, scope, turn, useDatabase, whoAmI } from './support.ts'
 
 // `pg` calls back in the context of whoever opened the connection, or gave it back (finding 6, X1, X2).
 describePostgres('the context of a callback', server => {
@@ -245,6 +245,7 @@ describePostgres('the context of a callback', server => {
     } finally {
       for (const listener of others) process.on('uncaughtException', listener)
     }
+    await turn()
     expect(pool.idleCount).toBe(1)
   })
 })

@@ -12,6 +12,7 @@ import {
   leased,
   refusal,
   scope,
+  turn,
   turnstile,
   useDatabase,
   whoAmI,
@@ -435,6 +436,7 @@ describePostgres('a lease', server => {
         done()
       })
     })
+    await turn()
     expect(pool.idleCount).toBe(1)
     expect(await refusal(() => lease?.query('select 1'))).toBe('SCOPE_CLOSED')
   })
@@ -445,6 +447,7 @@ describePostgres('a lease', server => {
     const pending = [acme.connect(), acme.connect()]
     first.release()
     for (const lease of pending) (await lease).release()
+    await turn()
     expect([pool.totalCount, pool.idleCount]).toEqual([1, 1])
   })
 })

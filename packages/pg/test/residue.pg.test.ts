@@ -2,7 +2,18 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import type pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import type { TenantPool } from '../src/index.ts'
-import { type Bench, backend, Cursor, failure, leased, refusal, turnstile, useDatabase, whoAmI } from './support.ts'
+import {
+  type Bench,
+  backend,
+  Cursor,
+  failure,
+  leased,
+  refusal,
+  turn,
+  turnstile,
+  useDatabase,
+  whoAmI,
+} from './support.ts'
 
 describePostgres('residue of a tenant on a pooled connection', server => {
   const db = useDatabase(server)
@@ -167,6 +178,7 @@ describePostgres('residue of a tenant on a pooled connection', server => {
       // One of these turns falls between the two; the others come before or after.
       for (let turns = 0; turns < 16; turns++) {
         const text = `after ${turns} turns`
+        await turn()
         pool.once('acquire', client => {
           async function interfere(): Promise<void> {
             for (let turn = 0; turn < turns; turn++) await undefined

@@ -13,6 +13,7 @@ import {
   refusal,
   scope,
   type TestDatabase,
+  turn,
   useDatabase,
 } from './support.ts'
 import { createTap } from './tap.ts'
@@ -320,6 +321,7 @@ describePostgres('state that a session keeps', server => {
             await lease.query(text)
         })
         expect(tap.sent().filter(({ type }) => type === 'Query')).toEqual([])
+        await turn()
         expect(pool.idleCount).toBe(1)
       }))
 

@@ -20,6 +20,9 @@ export interface Cursor extends pg.Submittable {
 export const Cursor: new (text: string, values?: unknown[], config?: { types?: pg.CustomTypesConfig }) => Cursor =
   createRequire(import.meta.url)('pg-cursor')
 
+/** A connection that was left is kept for this turn of the event loop; then the pool has it. */
+export const turn = (): Promise<unknown> => new Promise(setImmediate)
+
 const registry = memoryRegistry()
 export const acme = registry.add({ id: 'acme', slug: 'acme', name: 'Acme' })
 export const globex = registry.add({ id: 'globex', slug: 'globex', name: 'Globex' })

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import type { TenantPool } from '../src/index.ts'
 import { scopedPool } from '../src/index.ts'
-import { acme, createBench, failure, globex, leased, refusal, scope, useDatabase, whoAmI } from './support.ts'
+import { acme, createBench, failure, globex, leased, refusal, scope, turn, useDatabase, whoAmI } from './support.ts'
 
 type Queryable = Pick<pg.Pool, 'query'>
 /** `query` without its overloads, for forms that its types leave out. */
@@ -319,6 +319,7 @@ describePostgres('a tenant pool', server => {
           { v: 'x' },
         ])
         expect(tap.sockets).toEqual([socket])
+        await turn()
         expect(pool.idleCount).toBe(1)
       })
     }
@@ -491,6 +492,7 @@ describePostgres('a tenant pool', server => {
       lease.release()
       expect(await Promise.all(waiting)).toEqual(['SCOPE_CLOSED', 'SCOPE_CLOSED'])
       expect(tap.sent()).toEqual([])
+      await turn()
       expect(pool.idleCount).toBe(1)
     }
   })
