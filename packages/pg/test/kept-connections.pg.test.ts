@@ -65,13 +65,4 @@ describePostgres('a connection that was just left', server => {
     await ended
     expect(pool.totalCount).toBe(0)
   })
-
-  it('and was lost in the meantime is not used', async () => {
-    const { acme } = db.bench({ max: 1 })
-    const pid = async () => (await acme.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid
-    const first = await pid()
-    const admin = await db.connect('admin')
-    await admin.query('select pg_terminate_backend($1)', [first])
-    expect(await pid()).not.toBe(first)
-  })
 })
