@@ -1,1 +1,7 @@
-export {}
+export type { BudgetMetrics, BudgetOptions } from './connections/connection-budget.ts'
+export type { LeaseNumbers } from './logins/login-keeper.ts'
+export { type PgDatabase, type PgDatabaseOptions, pgDatabase } from './pg-database.ts'
+export { type DatabaseNaming, type DatabaseServer, placeTenants, type TenantToPlace } from './placement.ts'
+export type { DatabaseStructure } from './provisioning/database-structure.ts'
+export { type DatabaseTemplateOptions, makeDatabaseTemplate } from './provisioning/make-template.ts'
+export type { ProvisionerLogin } from './provisioning/provisioner.ts'

@@ -1,0 +1,125 @@
+import { isTenancyError, type LoginTarget, TenancyError } from '@tenantry/core'
+import { connectError, sessionOf } from '@tenantry/pg'
+import pg from 'pg'
+import { checkIdentity } from '../identity.ts'
+import type { Login, LoginKeeper } from '../logins/login-keeper.ts'
+import type { DatabasePlacement, DatabaseServer } from '../placement.ts'
+import type { ConnectGate } from './connect-gate.ts'
+import type { Connection } from './connection.ts'
+
+/** What opening a connection to a tenant's database takes. */
+export interface OpeningTerms {
+  readonly target: LoginTarget
+  readonly placement: DatabasePlacement
+  readonly server: DatabaseServer
+  readonly logins: LoginKeeper
+  readonly gate: ConnectGate
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  /** As the server sees it in `pg_stat_activity`. */
+  readonly applicationName: string | undefined
+}
+
+/** invalid_authorization_specification, invalid_password: nothing was sent yet, so that it can be tried again. */
+const refusedLogin = /^28(?:000|P01)$/
+
+/**
+ * Opens a connection to a tenant's database with the tenant's login, and sees that it is there. A login that the server does not take
+ * is forgotten, and another one tried, once.
+ *
+ * @throws {TenancyError} `IDENTITY_MISMATCH`, `TENANT_STORE_MISSING` when there is no database, `CREDENTIALS_UNAVAILABLE`,
+ * `CREDENTIALS_REFUSED`, `DATABASE_UNAVAILABLE`
+ */
+export async function openConnection(terms: OpeningTerms): Promise<Connection> {
+  const { logins, gate } = terms
+  const login = await logins.take()
+  try {
+    return await gate.enter(() => connect(terms, login))
+  } catch (error) {
+    if (!refusedLogin.test(codeOf(error))) throw told(error, terms)
+    logins.rejected(login)
+  }
+  const another = await logins.take()
+  try {
+    return await gate.enter(() => connect(terms, another))
+  } catch (error) {
+    if (refusedLogin.test(codeOf(error))) logins.rejected(another)
+    throw told(error, terms)
+  }
+}
+
+async function connect(terms: OpeningTerms, login: Login): Promise<Connection> {
+  const { target, placement, server, logins } = terms
+  // Never as a URL: what is in a name could be read as an option (threats R39).
+  const client = new pg.Client({
+    host: target.host,
+    port: target.port,
+    database: target.database,
+    user: login.credentials.username,
+    password: login.credentials.password.reveal(),
+    connectionTimeoutMillis: terms.connectTimeout,
+    ...(server.ssl === undefined ? {} : { ssl: server.ssl }),
+    ...(terms.applicationName === undefined ? {} : { application_name: terms.applicationName }),
+    keepAlive: true,
+  })
+  // Whoever waits for it is told; without a listener the loss of a connection would end the process.
+  client.on('error', ignore)
+  const ended = new Promise<void>(resolve => void client.once('end', resolve))
+  logins.opened(login)
+  void ended.then(() => logins.closed(login))
+  try {
+    await client.connect()
+    // It is kept for as long as the connection is, where a look at the client would show it.
+    client.password = ''
+    await checkIdentity(client, target.tenant, placement)
+  } catch (error) {
+    await end(client, ended)
+    throw error
+  }
+  const session = sessionOf(client)
+  let closing: Promise<void> | undefined
+  const connection: Connection = {
+    session,
+    login,
+    retired: login.retired,
+    ...{ idleSince: 0, openedAt: performance.now() },
+    close: () => (closing ??= end(client, ended)),
+  }
+  return connection
+}
+
+/** Milliseconds that a server has to say goodbye. */
+const patience = 2_000
+
+async function end(client: pg.Client, ended: Promise<void>): Promise<void> {
+  const timer = setTimeout(() => {
+    ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+  }, patience)
+  client.end().catch(ignore)
+  await ended
+  clearTimeout(timer)
+}
+
+function ignore(): void {
+  // Told by what is waited for.
+}
+
+function codeOf(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : ''
+}
+
+/** What the caller is told of a connection that could not be opened. */
+function told(error: unknown, { target }: OpeningTerms): unknown {
+  if (isTenancyError(error)) return error
+  const reason = reasons[codeOf(error)]
+  if (reason === undefined) return connectError(error)
+  const { tenant } = target
+  return new TenancyError('TENANT_STORE_MISSING', { tenant, isolation: 'pg-database', reason }, { cause: error })
+}
+
+const reasons: Readonly<Record<string, string | undefined>> = {
+  '3D000': 'there is no such database',
+  '42501': "the tenant's login may not connect to the database",
+  '55000': 'the database takes no connections',
+}

@@ -1,0 +1,64 @@
+import { type CredentialSource, type Erasure, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
+import { type Query, quoteQualified, tenantDigest } from '@tenantry/pg'
+import { dropStore } from './drop-store.ts'
+import { lockStore, lookAt } from './look-at.ts'
+import { becomeMember } from './memberships.ts'
+import { asProvisioner, type ProvisionedServer } from './provisioner.ts'
+
+/** What erasing needs to know. */
+export interface DeprovisionTerms {
+  readonly at: ProvisionedServer
+  readonly target: LoginTarget
+  readonly source: CredentialSource
+}
+
+/**
+ * Drops a tenant's database with all that is in it, its logins and its owner role. Idempotent.
+ *
+ * @throws {TenancyError} `OBJECT_FOREIGN` for what it has not made, `TENANT_PROTECTED` for the default tenant, `CREDENTIALS_UNAVAILABLE`
+ * while its leases cannot be revoked, `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`, `CONFIG_INVALID`, and `ERASURE_INCOMPLETE` for
+ * whatever the server does not let go of.
+ */
+export async function dropDatabase(
+  tenant: Pick<Tenant, 'id' | 'isDefault'>,
+  { at, target, source }: DeprovisionTerms,
+): Promise<Erasure> {
+  if (tenant.isDefault) throw new TenancyError('TENANT_PROTECTED', { tenant: tenant.id, action: 'deprovisioned' })
+  return asProvisioner(at, undefined, async query => {
+    await query(lockStore(target.owner))
+    const digest = tenantDigest(tenant.id)
+    const found = await lookAt(query, target, { tenant: digest })
+    if (found.owner === 'none') return { tenant: tenant.id, erased: [] }
+    // First nobody has a login any more, so that nothing is written that is not counted.
+    await source.withdraw?.(target)
+    await query(becomeMember(target.owner, found.version))
+    const tables = found.open ? await asProvisioner(at, target.database, countRows) : []
+    try {
+      return { tenant: tenant.id, erased: [...tables, ...(await dropStore(query, target, found.version, digest))] }
+    } catch (error) {
+      // dependent_objects_still_exist; object_in_use
+      const { code, detail = '', message = '' } = error as { code?: string; detail?: string; message?: string }
+      if (code !== '2BP01' && code !== '55006') throw error
+      throw new TenancyError(
+        'ERASURE_INCOMPLETE',
+        { tenant: tenant.id, objects: [detail || message] },
+        { cause: error },
+      )
+    }
+  })
+}
+
+/** Each table with how many rows go with it. */
+async function countRows(query: Query): Promise<Erasure['erased']> {
+  const { rows } = await query<{ schema: string; name: string }>(
+    `select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'm') and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tenantry')
+      order by 1, 2`,
+  )
+  if (rows.length === 0) return []
+  const counts = rows.map(({ schema, name }) => `(select count(*) from only ${quoteQualified(schema, name)})::float8`)
+  // One array, since a row has at most 1,664 columns.
+  const counted = await query<{ counts: readonly number[] }>(`select array[${counts.join(', ')}] as counts`)
+  const numbers = counted.rows[0]?.counts ?? []
+  return rows.map(({ schema, name }, at) => ({ kind: 'table', name: `${schema}.${name}`, count: numbers[at] ?? 0 }))
+}
