@@ -1,5 +1,7 @@
 export type { BudgetMetrics, BudgetOptions } from './connections/connection-budget.ts'
 export type { LeaseNumbers } from './logins/login-keeper.ts'
+export { secretReferences } from './logins/secret-references.ts'
+export { type SecretCredentialsOptions, secretCredentials, staticCredentials } from './logins/standing-credentials.ts'
 export { type PgDatabase, type PgDatabaseOptions, pgDatabase } from './pg-database.ts'
 export { type DatabaseNaming, type DatabaseServer, placeTenants, type TenantToPlace } from './placement.ts'
 export type { DatabaseStructure } from './provisioning/database-structure.ts'
