@@ -112,13 +112,17 @@ export async function makeBench<Handle>(subject: Subject<Handle>, random: Random
 
   const { notes, unit } = over(isolation)
 
-  function unprovisioned(): Tenant {
+  function unprovisioned(id?: string): Tenant {
     const slug = `t-${randomUUID()}`
-    return registry.add({ slug, name: slug })
+    const own = randomUUID()
+    const placement = subject.placement?.(id ?? own) ?? {}
+    const known = registry.add({ id: own, slug, name: slug, placement })
+    // An id that is asked for may be one that no registry takes.
+    return id === undefined ? known : { ...known, id }
   }
 
   async function tenant(id?: string): Promise<Actor> {
-    const made = id === undefined ? unprovisioned() : { ...unprovisioned(), id }
+    const made = unprovisioned(id)
     await isolation.provision(made)
     const run = <T>(fn: () => T): T => tenancy.run(made, fn)
     return {
@@ -143,7 +147,7 @@ export async function makeBench<Handle>(subject: Subject<Handle>, random: Random
     a,
     b,
     tenant,
-    unprovisioned,
+    unprovisioned: () => unprovisioned(),
     note: (text = 'a note') => ({ id: randomUUID(), text }),
     notes,
     unit,

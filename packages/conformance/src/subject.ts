@@ -1,4 +1,4 @@
-import type { Isolation, Tenancy, TenancyOptions } from '@tenantry/core'
+import type { Isolation, Placement, Tenancy, TenancyOptions } from '@tenantry/core'
 import type { Manifest } from './abilities.ts'
 import type { Objects } from './objects.ts'
 
@@ -93,6 +93,8 @@ export interface Subject<Handle> {
   readonly more?: Manifest<Handle>
   /** Needed when `objects` is claimed. */
   readonly objects?: Objects
+  /** Where a new tenant of this id lives, for an isolation that goes by it. Default nothing. */
+  placement?(id: string): Placement
   /** The tenancy to work in, for a host that wraps the core's own. Called once. Default `createTenancy`. */
   tenancy?(options: TenancyOptions): Tenancy
   /** Lets go of everything that the subject opened, the isolation included. */

@@ -39,9 +39,11 @@ export interface Ground {
 /** What a tenant's database starts with. */
 export const structureSql = 'create table notes (id uuid primary key, text text not null)'
 
-export async function makeGround({ descriptor }: AnyServer, sql = structureSql): Promise<Ground> {
+export async function makeGround(
+  { descriptor }: AnyServer,
+  { sql = structureSql, prefix = `p${randomBytes(4).toString('hex')}_` } = {},
+): Promise<Ground> {
   const url = new URL(descriptor.adminUrl)
-  const prefix = `p${randomBytes(4).toString('hex')}_`
   const admin = new pg.Pool({ connectionString: descriptor.adminUrl, max: 2 })
   const provisioner = { username: `${prefix}provisioner`, password: secret(randomBytes(12).toString('hex')) }
   await admin.query(
