@@ -300,6 +300,49 @@ describePostgres('postgresLeases', servers => {
       expect(await leases.sweep()).toEqual({ dropped: 1, failed: 0 })
       expect(await server.logins()).toEqual([])
     })
+
+    it('D4 a session that does not end is told of within 5 s, and swept when it does', async ({ skip }) => {
+      const { source } = servers.descriptor
+      skip(source !== 'debian' && source !== 'embedded', 'needs a server whose processes can be stopped')
+      const leases = open()
+      const lease = await leases.issue(server.a)
+      const client = await session(lease)
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+      const pid = rows[0]?.pid ?? Number.NaN
+      process.kill(pid, 'SIGSTOP')
+      const begun = Date.now()
+      const failure = await failureOf(leases.revoke(lease, server.a)).finally(() => process.kill(pid, 'SIGCONT'))
+      expect(Date.now() - begun).toBeLessThan(5000)
+      const reason = `sessions of the login ${lease.username} on server "eu" have not ended within 4000 ms`
+      expect(failure).toMatchObject({ code: 'CREDENTIALS_UNAVAILABLE', details: { reason } })
+      expect(leases.records).toMatchObject([{ details: { event: 'postgres-leases.failed', lease: lease.username } }])
+      expect((await failureOf(logIn(server.a, lease))).code).toMatch(/^28(?:P01|000)$/)
+      expect(await leases.sweep()).toEqual({ dropped: 1, failed: 0 })
+    })
+
+    it.each([
+      ['commit', 'XX000'],
+      ['hold', '55P03'],
+    ])('somebody who changes the login meanwhile (%s) is no end: %s passes', async (then, state) => {
+      const leases = open()
+      const lease = await leases.issue(server.a)
+      const other = await server.admin.connect()
+      await other.query(`begin; alter role ${lease.username} connection limit 5`)
+      const revoking = failureOf(leases.revoke(lease, server.a))
+      await vi.waitFor(async () => {
+        const { rows } = await server.admin.query(
+          `select from pg_locks where not granted and locktype = 'transactionid'`,
+        )
+        expect(rows).toHaveLength(1)
+      }, 2500)
+      if (then === 'commit') await other.query('commit')
+      const details = { reason: `the broker of server "eu": SQLSTATE ${state}` }
+      expect(await revoking).toMatchObject({ code: 'CREDENTIALS_UNAVAILABLE', details })
+      await other.query('rollback')
+      other.release()
+      await leases.revoke(lease, server.a)
+      expect(await server.logins()).toEqual([])
+    })
   })
 
   describe('sweep', () => {
