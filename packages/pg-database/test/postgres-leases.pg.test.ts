@@ -331,7 +331,8 @@ describePostgres('postgresLeases', servers => {
       const revoking = failureOf(leases.revoke(lease, server.a))
       await vi.waitFor(async () => {
         const { rows } = await server.admin.query(
-          `select from pg_locks where not granted and locktype = 'transactionid'`,
+          `select from pg_stat_activity where usename = $1 and wait_event = 'transactionid'`,
+          [server.broker],
         )
         expect(rows).toHaveLength(1)
       }, 2500)
