@@ -1,4 +1,6 @@
 export type { BudgetMetrics, BudgetOptions } from './connections/connection-budget.ts'
+export { type PostgresLeases, type PostgresLeasesOptions, postgresLeases } from './leases/postgres-leases.ts'
+export type { SweepReport } from './leases/sweep-broker.ts'
 export type { LeaseNumbers } from './logins/login-keeper.ts'
 export { secretReferences } from './logins/secret-references.ts'
 export { type SecretCredentialsOptions, secretCredentials, staticCredentials } from './logins/standing-credentials.ts'
