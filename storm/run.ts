@@ -38,6 +38,7 @@ async function storms(): Promise<boolean> {
   const reports: StormReport[] = []
   for (const route of routes) {
     for (const kind of kinds) {
+      if (kind.routes?.includes(route) === false) continue
       const progress = createProgress(`${route}, ${titleOf(kind)}, seed ${seed}`, operations)
       const namedStatements = route === 'direct' || pooler?.descriptor.namedStatements === true
       const freshDatabase = route === 'direct' ? server.freshDatabase : pooledDatabase

@@ -16,7 +16,7 @@ export interface Options {
   readonly json: boolean
 }
 
-export const usage = `storm [--ops 20000] [--isolation rls|schema|all] [--seal none|stamp|challenge|all (of rls)]
+export const usage = `storm [--ops 20000] [--isolation rls|schema|database|all] [--seal none|stamp|challenge|all (of rls)]
       [--route direct|pgbouncer|all] [--seed n] [--postgres 18|15] [--mutant name|all] [--json]`
 
 /** @throws Error that says what is wrong with the arguments. */
