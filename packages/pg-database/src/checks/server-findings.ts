@@ -12,10 +12,17 @@ export interface ServerTerms {
   readonly template: string | undefined
 }
 
-/** Tenants' roles, by the mark that provisioning gives them. */
-const ofTenants = `shobj_description(r.oid, 'pg_authid') like '{"tenantry":"pg-database","tenant":%'`
+/** Roles by the mark that they are given. `$1` is the prefix: on one server there may be the tenants of several applications. */
+const marked = `shobj_description(r.oid, 'pg_authid') like '{"tenantry":"pg-database","tenant":%'`
 const standing = `shobj_description(r.oid, 'pg_authid') like '%"login":true%'`
 const leased = `shobj_description(r.oid, 'pg_authid') like '{"tenantry":"pg-database","lease":%'`
+/** Owners of tenants' databases, and their standing logins. */
+const ofTenants = `${marked} and starts_with(r.rolname, $1)`
+/** Logins by the owner that they are for, since their own names may begin with anything. */
+const ofLogins = (
+  which: string,
+) => `(${which}) and exists (select from pg_auth_members own join pg_roles owner on owner.oid = own.roleid
+  where own.member = r.oid and starts_with(owner.rolname, $1))`
 
 interface Check {
   readonly id: string
@@ -73,20 +80,20 @@ const checks = ({ broker, template }: ServerTerms): readonly Check[] => [
     sql: `select 'role ' || r.rolname as object, 'is a login of a tenant and has the privileges of ' || other.rolname || '.' as problem,
                  format('revoke %I from %I', other.rolname, r.rolname) as fix
             from pg_roles r join pg_auth_members m on m.member = r.oid join pg_roles other on other.oid = m.roleid
-           where (${leased} or ${standing})
+           where ${ofLogins(`${leased} or ${standing}`)}
              and (shobj_description(other.oid, 'pg_authid')::json->>'tenant') is distinct from (shobj_description(r.oid, 'pg_authid')::json->>'tenant')`,
   },
   {
     ...{ id: 'D4', severity: 'warning' },
     sql: `select 'role ' || r.rolname as object, 'is a lease that ended ' || date_trunc('second', now() - r.rolvaliduntil) || ' ago and is still there.' as problem,
                  'See why the sweep of leases does not drop it.' as fix
-            from pg_roles r where ${leased} and r.rolvaliduntil < now() - interval '10 minutes'`,
+            from pg_roles r where ${ofLogins(leased)} and r.rolvaliduntil < now() - interval '10 minutes'`,
   },
   {
     ...{ id: 'D3', severity: 'error' },
     sql: `select 'role ' || r.rolname as object, 'is a lease without an end.' as problem,
                  format('alter role %I valid until %L', r.rolname, now()) as fix
-            from pg_roles r where ${leased} and (r.rolvaliduntil is null or r.rolvaliduntil = 'infinity')`,
+            from pg_roles r where ${ofLogins(leased)} and (r.rolvaliduntil is null or r.rolvaliduntil = 'infinity')`,
   },
   ...(template === undefined
     ? []
@@ -104,7 +111,10 @@ const checks = ({ broker, template }: ServerTerms): readonly Check[] => [
 export async function serverFindings(query: Query, terms: ServerTerms): Promise<readonly Finding[]> {
   const found: Finding[] = []
   for (const { id, severity, sql } of checks(terms)) {
-    const { rows } = await query<Pick<Finding, 'object' | 'problem' | 'fix'>>(sql)
+    const { rows } = await query<Pick<Finding, 'object' | 'problem' | 'fix'>>(
+      sql,
+      sql.includes('$1') ? [terms.keyPrefix] : undefined,
+    )
     found.push(...rows.map(row => ({ id, severity, ...row, object: `${row.object} on server ${terms.name}` })))
   }
   return found
