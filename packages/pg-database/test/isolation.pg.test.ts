@@ -1,3 +1,4 @@
+import type { Tenant } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databaseIsolation, failureOf, type Ground, makeGround, tenantOn } from './support.ts'
@@ -34,6 +35,39 @@ describePostgres('a database for every tenant', server => {
     }
     await isolation.close()
     expect(await ground.left()).toEqual([])
+  })
+
+  it('a tenant makes objects in its own database, whatever made the first ones', async () => {
+    for (const structure of [
+      { by: 'template', database: ground.template },
+      { by: 'sql', statements: ['create table notes (id int)'] },
+    ] as const) {
+      const isolation = databaseIsolation(ground, { structure })
+      const tenant = tenantOn(ground)
+      await isolation.provision(tenant)
+      const handle = isolation.handle(() => tenant)
+      await handle.query('create table more (id int)')
+      expect((await handle.query('select from notes, more')).rows).toEqual([])
+      await isolation.deprovision(tenant)
+      await isolation.close()
+    }
+  })
+
+  it('starts beside the tenants of another application on the same server', async () => {
+    const other = await makeGround(server)
+    const isolations = [databaseIsolation(ground), databaseIsolation(other)]
+    const tenants = [tenantOn(ground), tenantOn(other)]
+    for (const [at, isolation] of isolations.entries()) await isolation.provision(tenants[at] as Tenant)
+    for (const isolation of isolations) expect(await isolation.verify()).toEqual([])
+    // What is unsafe of its own it finds as before.
+    await ground.admin.query(`grant connect on database ${tenants[0]?.placement.database} to public`)
+    expect(await isolations[0]?.verify()).toMatchObject([{ id: 'D8', severity: 'error' }])
+    expect(await isolations[1]?.verify()).toEqual([])
+    for (const [at, isolation] of isolations.entries()) {
+      await isolation.deprovision(tenants[at] as Tenant)
+      await isolation.close()
+    }
+    await other.close()
   })
 
   describe('a database that is not the tenant’s', () => {

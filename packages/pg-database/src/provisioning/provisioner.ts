@@ -36,6 +36,8 @@ export async function asProvisioner<T>(
     password: login.password.reveal(),
     connectionTimeoutMillis: 10_000,
     application_name: 'tenantry provisioner',
+    // Who owns a database gives it settings, which hold for whoever connects; what a client asks for stands before them.
+    options: '-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off -c row_security=on',
     ...(server.ssl === undefined ? {} : { ssl: server.ssl }),
   })
   // Whoever uses it is told by what they wait for.
