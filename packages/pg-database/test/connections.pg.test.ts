@@ -74,6 +74,7 @@ describePostgres('the connections of many tenants', server => {
     expect(Math.max(...seen.map(({ all }) => all))).toBeLessThanOrEqual(5)
     expect(Math.max(...seen.map(({ most }) => most))).toBeLessThanOrEqual(2)
     expect(Math.max(...seen.map(({ all }) => all))).toBeGreaterThan(1)
+    await expect.poll(() => isolation.metrics().connections.opening).toBe(0)
     const { connections } = isolation.metrics()
     expect(connections).toMatchObject({ max: 5, busy: 0, waiting: 0, opening: 0, timeouts: 0, failed: 0 })
     expect(connections.opened).toBeGreaterThanOrEqual(tenants.length)
