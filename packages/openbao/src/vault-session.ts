@@ -86,7 +86,7 @@ export function vaultSession(client: VaultClient, maker: TokenMaker, logger: Log
     } catch (error) {
       logger.warn({ source: sourceName, error: messageOf(error) }, 'The token of OpenBAO could not be renewed.')
       const rest = token.endsAt - Date.now()
-      if (held?.secret === token.secret && rest > 0) schedule(Math.max(1000, rest / 3), rest)
+      if (held?.secret === token.secret && rest > 0) schedule(rest / 3, rest)
     }
   }
 
