@@ -53,10 +53,9 @@ export function readLeaseDuration(place: string, answer: VaultAnswer): number {
 
 /** The `auth` of a login or a renewal. @throws {TenancyError} `CREDENTIALS_UNAVAILABLE` */
 export function readAuth(place: string, answer: VaultAnswer): TokenFacts & { readonly token: string } {
-  const lasts = millisecondsOf(place, answer, 'auth', 'lease_duration')
   return {
     token: textOf(place, answer, 'auth', 'client_token'),
-    lasts: lasts === 0 ? Number.POSITIVE_INFINITY : lasts,
+    lasts: millisecondsOf(place, answer, 'auth', 'lease_duration'),
     renewable: fieldOf(answer.body, 'auth', 'renewable') === true,
   }
 }
@@ -64,8 +63,10 @@ export function readAuth(place: string, answer: VaultAnswer): TokenFacts & { rea
 /** The answer of `auth/token/lookup-self`. @throws {TenancyError} `CREDENTIALS_UNAVAILABLE` */
 export function readLookup(place: string, answer: VaultAnswer): TokenFacts {
   const lasts = millisecondsOf(place, answer, 'data', 'ttl')
+  // A ttl of 0 is also that of a token in its last half second; only one without an end has no time of it.
+  const endless = lasts === 0 && (fieldOf(answer.body, 'data', 'expire_time') ?? null) === null
   return {
-    lasts: lasts === 0 ? Number.POSITIVE_INFINITY : lasts,
+    lasts: endless ? Number.POSITIVE_INFINITY : lasts,
     renewable: fieldOf(answer.body, 'data', 'renewable') === true,
   }
 }

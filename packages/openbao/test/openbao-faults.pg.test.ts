@@ -264,6 +264,22 @@ describePostgres('openbaoLeases, faults of a double of the HTTP API', pg => {
     expect(await logins.admits(credentials)).toBe(false)
   })
 
+  it('takes a token that has no end, and says when one that was given ends', async () => {
+    const endless = await open({ auth: { token: secret(double.rootToken) } })
+    const { expiresAt } = await endless.issue(acme())
+    expect(expiresAt).toBeGreaterThan(Date.now() + 55_000)
+    expect(asked(/renew-self/)).toBe(0)
+    const ending = await open({ auth: { token: await admin.token({ ttl: '2s', renewable: false }) } })
+    const brief = await ending.issue(acme())
+    // A lease goes with its token.
+    expect(brief.expiresAt).toBeLessThanOrEqual(Date.now() + 2_000)
+    warnings.length = 0
+    await new Promise(resolve => setTimeout(resolve, 2_500))
+    expect(warnings).toEqual([expect.objectContaining({ message: 'The token of OpenBAO ends, and is not renewed.' })])
+    expect(await logins.isGone(brief)).toBe(true)
+    await expect(ending.issue(acme())).rejects.toMatchObject({ code: 'CREDENTIALS_REFUSED' })
+  })
+
   it('never lets a secret into an error', async () => {
     const auth = { token: secret('s.hunter2') }
     const source = await open({ auth, fetch: () => Promise.reject(new TypeError('"s.hunter2" is no header value')) })

@@ -51,7 +51,7 @@ describePostgres(`openbaoLeases, against ${available.title}`, pg => {
     await expect(open(await admin.appRole()).ready?.()).resolves.toBeUndefined()
   })
 
-  it('issues a login that is the owner of its tenant, and nobody else', async () => {
+  it('S24 issues a login that is the owner of its tenant, and nobody else', async () => {
     const source = await enrolled()
     const before = Date.now()
     const credentials = await source.issue(acme())
@@ -96,7 +96,7 @@ describePostgres(`openbaoLeases, against ${available.title}`, pg => {
     expect(await source.renew?.(credentials, acme())).toBeUndefined()
   })
 
-  it('lets a lease end by itself, with its sessions', async () => {
+  it('S24 lets a lease end by itself, with its sessions', async () => {
     const source = await enrolled({ lifetime: 2_000, maxLifetime: 2_000 })
     const credentials = await source.issue(acme())
     const session = await logins.logIn(credentials)
@@ -265,7 +265,9 @@ describePostgres(`openbaoLeases, against ${available.title}`, pg => {
       () => false,
     )
     if (!made) ctx.skip('this server has no namespaces')
-    onTestFinished(() => void admin.request('DELETE', `sys/namespaces/${namespace}`))
+    onTestFinished(async () => {
+      await admin.request('DELETE', `sys/namespaces/${namespace}`)
+    })
     const inside = await administer(openbao.address, openbao.rootToken, namespace)
     const source = open(await inside.appRole(), { namespace }, inside)
     await source.ready?.()

@@ -40,7 +40,10 @@ export const tokenRoute: Route = ({ path, fields, token, namespace }, { tokens }
   const rest = Math.max(0, Math.round((token.endsAt - Date.now()) / 1000))
   switch (path.slice('auth/token/'.length)) {
     case 'lookup-self':
-      return data({ ttl: token.ttl === 0 ? 0 : rest, renewable: token.renewable, policies: token.policies })
+      return data({
+        ...(token.ttl === 0 ? { ttl: 0, expire_time: null } : { ttl: rest, expire_time: new Date(token.endsAt) }),
+        ...{ renewable: token.renewable, policies: token.policies },
+      })
     case 'renew-self':
       return token.renewable ? auth(token, tokens.renew(token)) : failure(400, 'lease is not renewable')
     case 'revoke-self':
