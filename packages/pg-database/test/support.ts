@@ -53,7 +53,9 @@ export async function makeGround(
   )
   // A database of its own: the grants on one of the server's are one row, which two files that change it at once fight for.
   const database = `${prefix}home`
-  await admin.query(`create database ${database}`)
+  await admin.query(`create database ${database} allow_connections false`)
+  await admin.query(`revoke all on database ${database} from public`)
+  await admin.query(`alter database ${database} allow_connections true`)
   const broker = { username: `${prefix}broker`, password: randomBytes(12).toString('hex') }
   await admin.query(`create role ${broker.username} login createrole nosuperuser password '${broker.password}'`)
   await admin.query(`grant connect on database ${database} to ${provisioner.username}, ${broker.username}`)
