@@ -24,8 +24,8 @@ function serverOf(id: string): string {
 /** The databases of tenants on a server, and whose they are by their own word. */
 async function databasesOf({ admin, prefix, template }: Ground): Promise<readonly string[]> {
   const { rows } = await admin.query<{ name: string }>(
-    `select datname as name from pg_database where starts_with(datname, $1) and datname <> $2 and datallowconn order by 1`,
-    [prefix, template],
+    `select datname as name from pg_database where starts_with(datname, $1) and datname not in ($2, $3) and datallowconn order by 1`,
+    [prefix, template, `${prefix}home`],
   )
   return rows.map(({ name }) => name)
 }
@@ -211,7 +211,8 @@ export async function databaseSubject(
       },
       async plant(tenant) {
         const { admin } = at(serverOf(tenant.id)).ground
-        await admin.query(`create database ${tenant.placement.database}`)
+        // Closed, or a check of another test on this server would find it.
+        await admin.query(`create database ${tenant.placement.database} allow_connections false`)
       },
     },
     async close() {

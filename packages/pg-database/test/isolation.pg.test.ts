@@ -1,4 +1,3 @@
-import type { Tenant } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { databaseIsolation, failureOf, type Ground, makeGround, tenantOn } from './support.ts'
@@ -51,23 +50,6 @@ describePostgres('a database for every tenant', server => {
       await isolation.deprovision(tenant)
       await isolation.close()
     }
-  })
-
-  it('starts beside the tenants of another application on the same server', async () => {
-    const other = await makeGround(server)
-    const isolations = [databaseIsolation(ground), databaseIsolation(other)]
-    const tenants = [tenantOn(ground), tenantOn(other)]
-    for (const [at, isolation] of isolations.entries()) await isolation.provision(tenants[at] as Tenant)
-    for (const isolation of isolations) expect(await isolation.verify()).toEqual([])
-    // What is unsafe of its own it finds as before.
-    await ground.admin.query(`grant connect on database ${tenants[0]?.placement.database} to public`)
-    expect(await isolations[0]?.verify()).toMatchObject([{ id: 'D8', severity: 'error' }])
-    expect(await isolations[1]?.verify()).toEqual([])
-    for (const [at, isolation] of isolations.entries()) {
-      await isolation.deprovision(tenants[at] as Tenant)
-      await isolation.close()
-    }
-    await other.close()
   })
 
   describe('a database that is not the tenant’s', () => {

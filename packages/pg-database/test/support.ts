@@ -28,6 +28,8 @@ export interface Ground {
   /** Superuser, in the database `postgres`. */
   readonly admin: pg.Pool
   readonly provisioner: ProvisionerLogin
+  /** Of a role that may make logins. */
+  readonly brokerUrl: string
   readonly template: string
   /** Superuser, in any database. */
   urlOf(database: string): string
@@ -49,14 +51,21 @@ export async function makeGround(
   await admin.query(
     `create role ${provisioner.username} login createdb createrole nosuperuser password '${provisioner.password.reveal()}'`,
   )
-  const { rows } = await admin.query<{ name: string }>('select current_database() as name')
-  const database = rows[0]?.name ?? 'postgres'
-  await admin.query(`grant connect on database ${database} to ${provisioner.username}`)
+  // A database of its own: the grants on one of the server's are one row, which two files that change it at once fight for.
+  const database = `${prefix}home`
+  await admin.query(`create database ${database} allow_connections false`)
+  await admin.query(`revoke all on database ${database} from public`)
+  await admin.query(`alter database ${database} allow_connections true`)
+  const broker = { username: `${prefix}broker`, password: randomBytes(12).toString('hex') }
+  await admin.query(`create role ${broker.username} login createrole nosuperuser password '${broker.password}'`)
+  await admin.query(`grant connect on database ${database} to ${provisioner.username}, ${broker.username}`)
+  const brokerUrl = new URL(descriptor.adminUrl)
+  Object.assign(brokerUrl, broker, { pathname: `/${database}` })
   const at = { host: url.hostname, port: Number(url.port) }
   const login = { ...provisioner, database }
   const template = `${prefix}tpl`
   await makeDatabaseTemplate({ server: at, provisioner: login, database: template, migrate: query => query(sql) })
-  const ours = [provisioner.username, template, `${template}_owner`]
+  const ours = [provisioner.username, broker.username, database, template, `${template}_owner`]
 
   async function names(): Promise<readonly { kind: string; name: string }[]> {
     const found = await admin.query<{ kind: string; name: string }>(
@@ -68,7 +77,7 @@ export async function makeGround(
   }
 
   return {
-    ...{ host: at.host, port: at.port, prefix, admin, provisioner: login, template },
+    ...{ host: at.host, port: at.port, prefix, admin, provisioner: login, brokerUrl: brokerUrl.href, template },
     urlOf(name) {
       const other = new URL(descriptor.adminUrl)
       other.pathname = `/${name}`
@@ -81,7 +90,6 @@ export async function makeGround(
       await admin.query(`update pg_database set datistemplate = false where starts_with(datname, $1)`, [prefix])
       for (const { kind, name } of all)
         if (kind === 'database') await admin.query(`drop database "${name}" with (force)`)
-      await admin.query(`revoke all on database ${database} from ${provisioner.username}`)
       // A role that others were granted by comes last.
       const roles = all.filter(({ kind }) => kind === 'role').map(({ name }) => `"${name}"`)
       for (const role of roles) await admin.query(`drop owned by ${role} cascade`)

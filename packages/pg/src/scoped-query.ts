@@ -262,6 +262,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     const ofScope = this.#ahead > 0 || (this.#callerDone && this.#statement.kind === 'begin')
     // A server process can miss a membership that was granted while it read its others, and never know. Another one will.
     if (ofScope && error.code === '42501') this.#session.disposable = true
+    // query_canceled: given up on by whoever has given up the connection, not by the caller.
+    const { tainted } = this.#session
+    if (error.code === '57014' && tainted !== undefined)
+      return new TenancyError('CONNECTION_LOST', { reason: tainted }, { cause: error })
     return (ofScope ? this.#scope.refusal?.(this.#scope.tenant, error) : undefined) ?? error
   }
 

@@ -1,3 +1,4 @@
+export { dockerEngine } from './docker-engine.ts'
 export {
   atEveryMessage,
   type EveryMessageOptions,
@@ -13,6 +14,7 @@ export {
   type ProxyTarget,
   startFaultProxy,
 } from './fault-proxy/start-fault-proxy.ts'
+export { type ContainedOpenbao, containOpenbao } from './openbao/contain-openbao.ts'
 export { connectPgBouncer, type PgBouncerConnection, type PgBouncerDescriptor } from './pgbouncer/connect-pgbouncer.ts'
 export { findPgBouncer, type PgBouncerMissing, type PgBouncerProgram } from './pgbouncer/find-pgbouncer.ts'
 export { type PgBouncer, type StartPgBouncerOptions, startPgBouncer } from './pgbouncer/start-pgbouncer.ts'

@@ -12,17 +12,13 @@ export interface ServerTerms {
   readonly template: string | undefined
 }
 
-/** Roles by the mark that they are given. `$1` is the prefix: on one server there may be the tenants of several applications. */
-const marked = `shobj_description(r.oid, 'pg_authid') like '{"tenantry":"pg-database","tenant":%'`
-const standing = `shobj_description(r.oid, 'pg_authid') like '%"login":true%'`
-const leased = `shobj_description(r.oid, 'pg_authid') like '{"tenantry":"pg-database","lease":%'`
-/** Owners of tenants' databases, and their standing logins. */
-const ofTenants = `${marked} and starts_with(r.rolname, $1)`
-/** Logins by the owner that they are for, since their own names may begin with anything. */
-const ofLogins = (
-  which: string,
-) => `(${which}) and exists (select from pg_auth_members own join pg_roles owner on owner.oid = own.roleid
-  where own.member = r.oid and starts_with(owner.rolname, $1))`
+const markOf = (role: string) => `shobj_description(${role}.oid, 'pg_authid')`
+const standing = (role: string) => `${markOf(role)} like '%"login":true%'`
+const leased = `${markOf('r')} like '{"tenantry":"pg-database","lease":%'`
+
+/** Owners of tenants' databases, by the mark that they were made with. Another deployment on the same server has another prefix. */
+const owners = (prefix: string, role: string) =>
+  `(${markOf(role)} like '{"tenantry":"pg-database","tenant":%' and not ${standing(role)} and starts_with(${role}.rolname, ${pg.escapeLiteral(prefix)}))`
 
 interface Check {
   readonly id: string
@@ -31,90 +27,102 @@ interface Check {
   readonly sql: string
 }
 
-const checks = ({ broker, template }: ServerTerms): readonly Check[] => [
-  {
-    ...{ id: 'S30', severity: 'error' },
-    sql: `select 'role ' || rolname as object,
+function checksOf({ keyPrefix, broker, template }: ServerTerms): readonly Check[] {
+  const ofTenants = owners(keyPrefix, 'r')
+  // Logins of these owners.
+  const login = `(${leased} or ${standing('r')}) and exists (select from pg_auth_members m join pg_roles o on o.oid = m.roleid where m.member = r.oid and ${owners(keyPrefix, 'o')})`
+  return [
+    {
+      ...{ id: 'S30', severity: 'error' },
+      sql: `select 'role ' || rolname as object,
                  'makes tenants and has ' || concat_ws(', ', case when rolsuper then 'SUPERUSER' end, case when rolreplication then 'REPLICATION' end,
                    case when rolbypassrls then 'BYPASSRLS' end) || ', which it needs for nothing.' as problem,
                  format('alter role %I nosuperuser noreplication nobypassrls', rolname) as fix
             from pg_roles where rolname = current_user and (rolsuper or rolreplication or rolbypassrls)`,
-  },
-  {
-    ...{ id: 'S30', severity: 'error' },
-    sql: `select 'role ' || rolname as object, 'makes tenants and lacks ' || concat_ws(' and ', case when not rolcreatedb then 'CREATEDB' end,
+    },
+    {
+      ...{ id: 'S30', severity: 'error' },
+      sql: `select 'role ' || rolname as object, 'makes tenants and lacks ' || concat_ws(' and ', case when not rolcreatedb then 'CREATEDB' end,
                    case when not rolcreaterole then 'CREATEROLE' end) || '.' as problem,
                  format('alter role %I createdb createrole', rolname) as fix
             from pg_roles where rolname = current_user and not rolsuper and not (rolcreatedb and rolcreaterole)`,
-  },
-  {
-    // D8, and the server's own default: PUBLIC may connect to every new database.
-    ...{ id: 'D8', severity: 'error' },
-    sql: `select 'database ' || d.datname as object, 'lets every login of the server connect.' as problem,
+    },
+    {
+      // D8, and the server's own default: PUBLIC may connect to every new database.
+      ...{ id: 'D8', severity: 'error' },
+      sql: `select 'database ' || d.datname as object, 'lets every login of the server connect.' as problem,
                  format('revoke all on database %I from public', d.datname) as fix
             from pg_database d join pg_roles r on r.oid = d.datdba
            where ${ofTenants} and d.datallowconn
              and exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where a.grantee = 0)`,
-  },
-  {
-    ...{ id: 'D11', severity: 'error' },
-    sql: `select 'role ' || r.rolname as object, 'owns the database of a tenant and is more than an owner: ' || concat_ws(', ', case when rolcanlogin then 'LOGIN' end,
+    },
+    ...(['error', 'warning'] as const).map(severity => ({
+      ...{ id: 'D8', severity },
+      // The server lets everybody into the databases that it comes with, and into every new one.
+      sql: `select 'database ' || d.datname as object, 'lets every login of the server connect, those of tenants too.' as problem,
+                   format('revoke connect on database %I from public', d.datname) as fix
+              from pg_database d
+             where d.datallowconn and not exists (select from pg_roles r where r.oid = d.datdba and ${ofTenants})
+               and (d.datname in ('postgres', 'template1')) = ${severity === 'warning'}
+               and exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where a.grantee = 0 and a.privilege_type = 'CONNECT')`,
+    })),
+    {
+      ...{ id: 'D11', severity: 'error' },
+      sql: `select 'role ' || r.rolname as object, 'owns the database of a tenant and is more than an owner: ' || concat_ws(', ', case when rolcanlogin then 'LOGIN' end,
                    case when rolsuper then 'SUPERUSER' end, case when rolcreatedb then 'CREATEDB' end, case when rolcreaterole then 'CREATEROLE' end,
                    case when rolbypassrls then 'BYPASSRLS' end, case when rolreplication then 'REPLICATION' end) || '.' as problem,
                  format('alter role %I nologin nosuperuser nocreatedb nocreaterole nobypassrls noreplication', r.rolname) as fix
-            from pg_roles r where ${ofTenants} and not ${standing}
+            from pg_roles r where ${ofTenants}
              and (rolcanlogin or rolsuper or rolcreatedb or rolcreaterole or rolbypassrls or rolreplication)`,
-  },
-  {
-    // Who can become the owner of a tenant's database, beside its logins and those who made it.
-    ...{ id: 'D11', severity: 'error' },
-    sql: `select 'role ' || member.rolname as object, 'has the privileges of the tenant''s role ' || r.rolname || '.' as problem,
+    },
+    {
+      // Who can become the owner of a tenant's database, beside its logins and those who made it.
+      ...{ id: 'D11', severity: 'error' },
+      sql: `select 'role ' || member.rolname as object, 'has the privileges of the tenant''s role ' || r.rolname || '.' as problem,
                  format('revoke %I from %I', r.rolname, member.rolname) as fix
             from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles member on member.oid = m.member
-           where ${ofTenants} and not ${standing} and member.rolname <> current_user ${broker === undefined ? '' : `and member.rolname <> ${pg.escapeLiteral(broker)}`}
+           where ${ofTenants} and member.rolname <> current_user ${broker === undefined ? '' : `and ${pg.escapeLiteral(broker)} not in (member.rolname, pg_get_userbyid(m.grantor))`}
              and coalesce(shobj_description(member.oid, 'pg_authid'), '') not like '{"tenantry":"pg-database",%'`,
-  },
-  {
-    // A login of a tenant that is a member of anything but its owner.
-    ...{ id: 'D11', severity: 'error' },
-    sql: `select 'role ' || r.rolname as object, 'is a login of a tenant and has the privileges of ' || other.rolname || '.' as problem,
+    },
+    {
+      // A login of a tenant that is a member of anything but its owner.
+      ...{ id: 'D11', severity: 'error' },
+      sql: `select 'role ' || r.rolname as object, 'is a login of a tenant and has the privileges of ' || other.rolname || '.' as problem,
                  format('revoke %I from %I', other.rolname, r.rolname) as fix
             from pg_roles r join pg_auth_members m on m.member = r.oid join pg_roles other on other.oid = m.roleid
-           where ${ofLogins(`${leased} or ${standing}`)}
+           where ${login}
              and (shobj_description(other.oid, 'pg_authid')::json->>'tenant') is distinct from (shobj_description(r.oid, 'pg_authid')::json->>'tenant')`,
-  },
-  {
-    ...{ id: 'D4', severity: 'warning' },
-    sql: `select 'role ' || r.rolname as object, 'is a lease that ended ' || date_trunc('second', now() - r.rolvaliduntil) || ' ago and is still there.' as problem,
+    },
+    {
+      ...{ id: 'D4', severity: 'warning' },
+      sql: `select 'role ' || r.rolname as object, 'is a lease that has ended and is still there.' as problem,
                  'See why the sweep of leases does not drop it.' as fix
-            from pg_roles r where ${ofLogins(leased)} and r.rolvaliduntil < now() - interval '10 minutes'`,
-  },
-  {
-    ...{ id: 'D3', severity: 'error' },
-    sql: `select 'role ' || r.rolname as object, 'is a lease without an end.' as problem,
+            from pg_roles r where ${login} and ${leased} and r.rolvaliduntil < now() - interval '10 minutes'`,
+    },
+    {
+      ...{ id: 'D3', severity: 'error' },
+      sql: `select 'role ' || r.rolname as object, 'is a lease without an end.' as problem,
                  format('alter role %I valid until %L', r.rolname, now()) as fix
-            from pg_roles r where ${ofLogins(leased)} and (r.rolvaliduntil is null or r.rolvaliduntil = 'infinity')`,
-  },
-  ...(template === undefined
-    ? []
-    : [
-        {
-          ...{ id: 'D8', severity: 'error' as const },
-          sql: `select 'database ' || datname as object, 'is the template of tenants and takes connections: what somebody changes in it every new tenant has.' as problem,
+            from pg_roles r where ${login} and ${leased} and (r.rolvaliduntil is null or r.rolvaliduntil = 'infinity')`,
+    },
+    ...(template === undefined
+      ? []
+      : [
+          {
+            ...{ id: 'D8', severity: 'error' as const },
+            sql: `select 'database ' || datname as object, 'is the template of tenants and takes connections: what somebody changes in it every new tenant has.' as problem,
                        format('alter database %I with is_template true allow_connections false', datname) as fix
                   from pg_database where datname = ${pg.escapeLiteral(template)} and datallowconn`,
-        },
-      ]),
-]
+          },
+        ]),
+  ]
+}
 
 /** What is unsafe on a server, as its provisioner sees it. */
 export async function serverFindings(query: Query, terms: ServerTerms): Promise<readonly Finding[]> {
   const found: Finding[] = []
-  for (const { id, severity, sql } of checks(terms)) {
-    const { rows } = await query<Pick<Finding, 'object' | 'problem' | 'fix'>>(
-      sql,
-      sql.includes('$1') ? [terms.keyPrefix] : undefined,
-    )
+  for (const { id, severity, sql } of checksOf(terms)) {
+    const { rows } = await query<Pick<Finding, 'object' | 'problem' | 'fix'>>(sql)
     found.push(...rows.map(row => ({ id, severity, ...row, object: `${row.object} on server ${terms.name}` })))
   }
   return found

@@ -1,5 +1,5 @@
 import { TenancyError } from '@tenantry/core'
-import type { PoolCounts } from '@tenantry/pg'
+import { isClean, type PoolCounts } from '@tenantry/pg'
 import type { Connection } from './connection.ts'
 import { inUse, type Lane, sizeOf, type Waiter } from './lane.ts'
 
@@ -94,9 +94,8 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
   function take(lane: Lane): Promise<Connection> {
     if (lane.refusal !== undefined) return Promise.reject(lane.refusal())
     // Who came first is served first.
-    const connection = lane.waiters.size === 0 ? lane.idle.pop() : undefined
+    const connection = lane.waiters.size === 0 ? takeIdle(lane) : undefined
     if (connection !== undefined) {
-      idle.delete(connection)
       lane.busy.add(connection)
       numbers.hits += 1
       return Promise.resolve(connection)
@@ -129,6 +128,17 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
       hungry.add(lane)
       schedule()
     })
+  }
+
+  /** One that something was seen of since it was left is closed. */
+  function takeIdle(lane: Lane): Connection | undefined {
+    for (;;) {
+      const connection = lane.idle.pop()
+      if (connection === undefined) return undefined
+      idle.delete(connection)
+      if (isClean(connection.session)) return connection
+      void closeWithRoom(lane, connection)
+    }
   }
 
   function tooLate(lane: Lane, waited: number): TenancyError {

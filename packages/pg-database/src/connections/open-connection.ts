@@ -1,5 +1,5 @@
 import { isTenancyError, type LoginTarget, TenancyError } from '@tenantry/core'
-import { connectError, sessionOf } from '@tenantry/pg'
+import { cancelStatement, connectError, sessionOf } from '@tenantry/pg'
 import pg from 'pg'
 import { checkIdentity } from '../identity.ts'
 import type { Login, LoginKeeper } from '../logins/login-keeper.ts'
@@ -91,13 +91,26 @@ async function connect(terms: OpeningTerms, login: Login): Promise<Connection> {
 /** Milliseconds that a server has to say goodbye. */
 const patience = 2_000
 
+/**
+ * Ends a connection, and resolves when the server has let go of it: what it is still doing is cancelled, or it would go on for as long
+ * as that takes, and nobody would count it.
+ */
 async function end(client: pg.Client, ended: Promise<void>): Promise<void> {
-  const timer = setTimeout(() => {
-    ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
-  }, patience)
+  const timer = setTimeout(() => destroy(client), patience)
+  const session = sessionOf(client)
+  if (session.inFlight.length > 0 && !session.ended) {
+    session.tainted ??= 'it was closed'
+    const drained = new Promise<void>(resolve => void client.once('drain', resolve))
+    await cancelStatement(client)
+    await Promise.race([drained, ended])
+  }
   client.end().catch(ignore)
   await ended
   clearTimeout(timer)
+}
+
+function destroy(client: pg.Client): void {
+  ;(client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }).connection.stream.destroy()
 }
 
 function ignore(): void {

@@ -81,7 +81,7 @@ export function postgresLeases(options: PostgresLeasesOptions): PostgresLeases {
       const { rows } = await brokerOf({ server }).transaction(query =>
         query<{ name: string }>('select current_user as name'),
       )
-      return rows[0]?.name ?? ''
+      return rows[0]?.name
     },
     async ready() {
       const problems = (await Promise.all([...brokers.values()].map(brokerProblems))).flat()
