@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Tenant } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
@@ -12,15 +11,9 @@ describePostgres('erasing a tenant’s database', server => {
   let brokerPool: pg.Pool
   beforeAll(async () => {
     ground = await makeGround(server)
-    const { admin, prefix, provisioner } = ground
-    const url = new URL(server.descriptor.adminUrl)
-    url.username = `${prefix}broker`
-    url.password = randomBytes(12).toString('hex')
-    await admin.query(`create role ${url.username} login createrole password '${url.password}';
-      grant connect on database ${provisioner.database} to ${url.username}`)
-    brokerPool = new pg.Pool({ connectionString: url.href, max: 4 })
+    brokerPool = new pg.Pool({ connectionString: ground.brokerUrl, max: 4 })
     brokerPool.on('error', () => undefined)
-    const credentials = postgresLeases({ brokers: { one: brokerPool }, prefix: `${prefix}l_`, logger: silent })
+    const credentials = postgresLeases({ brokers: { one: brokerPool }, prefix: `${ground.prefix}l_`, logger: silent })
     isolation = databaseIsolation(ground, { credentials })
   })
   afterAll(async () => {

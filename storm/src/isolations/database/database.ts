@@ -75,10 +75,7 @@ async function open({ freshDatabase, first, logger, mutant }: SubjectTerms): Pro
     ...{ strike, isBusy, disconnect, clients: watch.clients, isolation: broken },
     operations: [
       ...sharedOperations({
-        planted: ({ other }) => [
-          `select set_config('role', 'none', false)`,
-          `select set_config('role', '${ownerOf(other)}', false)`,
-        ],
+        planted: () => [`select set_config('role', 'none', false)`],
         refused: refusedTexts,
         denied: ({ tenant, other }) => deniedTexts(tenant, other),
       }),
