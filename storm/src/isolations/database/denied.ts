@@ -31,7 +31,7 @@ const identity = [
   'create policy mine on tenantry.identity using (false)',
   'create table tenantry.mine (id int)',
   'create rule mine as on select to tenantry.identity do instead select true, null::text, 0::bigint',
-  'create trigger mine before insert on tenantry.identity execute function tell()',
+  'create trigger mine before update on tenantry.identity for each row execute function suppress_redundant_updates_trigger()',
   `comment on table tenantry.identity is 'mine'`,
   `do $$ begin execute 'set role none'; update tenantry.identity set tenant = 'another'; end $$`,
 ]

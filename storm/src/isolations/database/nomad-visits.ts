@@ -10,8 +10,8 @@ import type { Nomad, Territory } from './nomads.ts'
 const answers: Readonly<Record<Exclude<Nomad['state'], 'changing'>, readonly string[]>> = {
   there: [],
   suspended: ['TENANT_SUSPENDED'],
-  // Without the role that owns it there is no login for it; without the database, no place to connect to.
-  gone: ['TENANT_STORE_MISSING', 'CREDENTIALS_REFUSED'],
+  // Without the role that owns it there is no login for it; without the database, no place to connect to. It may have been suspended.
+  gone: ['TENANT_STORE_MISSING', 'CREDENTIALS_REFUSED', 'TENANT_SUSPENDED'],
 }
 
 /** What one may meet whose place comes or goes under it. */

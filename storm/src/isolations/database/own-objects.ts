@@ -38,7 +38,7 @@ const changes: readonly string[] = [
   'alter table notes disable row level security',
   `create function mine() returns text language sql security definer as 'select min(tag) from notes'`,
   'create schema mine create table notes (tag text)',
-  'create trigger mine after insert on marks execute function tell()',
+  'create trigger mine before update on marks for each row execute function suppress_redundant_updates_trigger()',
   'alter default privileges grant all on tables to public',
 ]
 
