@@ -93,6 +93,19 @@ describePostgres('erasing a tenant’s database', server => {
     await isolation.deprovision(tenant)
   }, 60_000)
 
+  it('leaves no login behind that the tenant who comes back is refused with', async () => {
+    const tenant = await provisioned()
+    const owner = `${tenant.placement.database}`
+    const before = await isolation.handle(() => tenant).query('select session_user as login')
+    const [{ login }] = before.rows
+    // What a lease is that was issued at the last moment: the role that it is for is another one now.
+    await ground.admin.query(`begin; set local role ${ground.prefix}broker; revoke ${owner} from ${login}; commit`)
+    await ground.admin.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = $1', [login])
+    const now = await isolation.handle(() => tenant).query('select session_user as login')
+    expect(now.rows[0].login).not.toBe(login)
+    await isolation.deprovision(tenant)
+  })
+
   describe('that the server was interrupted in dropping', () => {
     // As an interrupted DROP DATABASE leaves it (since 15.4): the server lets nobody do anything with it but drop it.
     async function interrupt({ placement: { database } }: Tenant): Promise<void> {
