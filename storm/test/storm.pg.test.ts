@@ -19,7 +19,9 @@ describePostgres(
   'a short storm',
   pg => {
     const route = pg.bouncer === undefined ? 'direct' : 'pgbouncer'
-    for (const kind of route === 'direct' ? [rls('none'), rls('challenge'), schema, database] : [rls('stamp'), schema]) {
+    for (const kind of route === 'direct'
+      ? [rls('none'), rls('challenge'), schema, database]
+      : [rls('stamp'), schema]) {
       it(`leaks nothing, ${titleOf(kind)}`, { timeout: 60_000 }, async () => {
         const { freshDatabase, namedStatements } = pg
         const report = await brew({ freshDatabase, route, kind, tenants, namedStatements, seed, operations: 1500 })

@@ -87,7 +87,7 @@ async function open({ freshDatabase, first, logger, mutant }: SubjectTerms): Pro
       moveOperation(territory),
     ],
     conflict: '(id)',
-    residue: () => sessionResidue(watch.clients),
+    residue: () => sessionResidue(isolation, watch.clients),
     stored: () => storedRows(estate, tenants),
     async audit(complain) {
       await auditNomads(territory, complain)

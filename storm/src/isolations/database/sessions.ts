@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PgDatabase } from '@tenantry/pg-database'
 import type pg from 'pg'
 import { leasing } from '../../transaction.ts'
 import { expectThat, type Operation } from '../../turn.ts'
@@ -9,9 +11,20 @@ const ownRole = `select 'the role ' || current_user where current_user = session
 
 const residue = residueQuery([ownRole])
 
-/** What stands on connections that nobody uses. */
-export async function sessionResidue(clients: ReadonlySet<pg.Client>): Promise<readonly string[]> {
+/** What stands on connections when nobody uses any of them. */
+export async function sessionResidue(
+  { metrics }: Pick<PgDatabase, 'metrics'>,
+  clients: ReadonlySet<pg.Client>,
+): Promise<readonly string[]> {
   const found: string[] = []
+  const inUse = () => {
+    const { busy, opening, closing } = metrics().connections
+    return busy + opening + closing
+  }
+  // What was struck last is still being closed.
+  for (const deadline = performance.now() + 10_000; inUse() > 0; await sleep(20)) {
+    if (performance.now() > deadline) return [`${inUse()} connections that nobody gives back`]
+  }
   for (const client of clients) {
     if (client.getTransactionStatus() !== 'I') found.push('an open transaction')
     // One that grows old is closed, whoever looks at it.
