@@ -17,7 +17,8 @@ export interface Options {
 }
 
 export const usage = `storm [--ops 20000] [--isolation rls|schema|database|all] [--seal none|stamp|challenge|all (of rls)]
-      [--route direct|pgbouncer|all] [--seed n] [--postgres 18|15] [--mutant name|all] [--json]`
+      [--route direct|pgbouncer|all] [--seed n] [--postgres 18|15] [--mutant name|all] [--json]
+storm --leases, see there: storm --leases --help`
 
 /** @throws Error that says what is wrong with the arguments. */
 export function readOptions(args: readonly string[]): Options {
