@@ -5,14 +5,15 @@ export interface KnownLeases {
   readonly source: CredentialSource
   /** Whether the tenant has a lease that has not ended, and that nobody has begun to revoke. */
   isLive(tenant: Pick<Tenant, 'id'>): boolean
-  /** The names of those. */
-  live(): readonly string[]
+  /** The names of all that have not ended, those included that are being revoked. */
+  held(): readonly string[]
   /** The credentials of the lease that is issued next to the tenant, or was last if it is still there; remembered until taken. */
   watch(tenant: Pick<Tenant, 'id'>): Promise<Credentials>
 }
 
 export function knownLeases(source: CredentialSource): KnownLeases {
   const ends = new Map<string, Map<string, number>>()
+  const revoking = new Set<string>()
   const watchers = new Map<string, (credentials: Credentials) => void>()
   const of = (tenant: string): Map<string, number> => {
     const known = ends.get(tenant) ?? new Map()
@@ -32,7 +33,10 @@ export function knownLeases(source: CredentialSource): KnownLeases {
       },
       async revoke(credentials, target) {
         of(target.tenant).delete(credentials.username)
+        revoking.add(credentials.username)
         await source.revoke?.(credentials, target)
+        // Its keeper has still to hear of it.
+        setTimeout(() => revoking.delete(credentials.username), 50)
       },
       async revokeAll(target) {
         ends.delete(target.tenant)
@@ -40,7 +44,7 @@ export function knownLeases(source: CredentialSource): KnownLeases {
       },
     },
     isLive: ({ id }) => of(id).size > 0,
-    live: () => [...ends.keys()].flatMap(tenant => [...of(tenant).keys()]),
+    held: () => [...[...ends.keys()].flatMap(tenant => [...of(tenant).keys()]), ...revoking],
     watch: ({ id }) => new Promise(resolve => void watchers.set(id, resolve)),
   }
 }

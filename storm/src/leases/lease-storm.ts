@@ -89,7 +89,7 @@ export async function leaseStorm({ server, minutes, onProgress }: LeaseStormTerm
   onProgress('looking for secrets')
   const snapshot = join(directory, 'heap.heapsnapshot')
   takeSnapshot(snapshot)
-  const live = new Set(known.live())
+  const live = new Set(known.held())
   const secrets = secretsLeft(snapshot, notes, live, {
     ...{
       logs: logs.join('\n'),

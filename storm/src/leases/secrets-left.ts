@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync, rmSync, statSync } from 'node:fs'
 import { inspect } from 'node:util'
 import v8 from 'node:v8'
@@ -15,7 +16,7 @@ export interface SecretsLeft {
 export type Shown = Readonly<Record<string, unknown>>
 
 /** What is looked for in a snapshot to see that it shows what is there. */
-const control = { text: 'a control that stands in the heap'.replaceAll(' ', '_') }
+const control = { text: randomBytes(16).toString('hex') }
 
 /** Takes a snapshot of this process's heap, of what is still in use. The process stands still meanwhile. */
 export function takeSnapshot(file: string): void {
