@@ -295,6 +295,24 @@ describePostgres('the logins of tenants', server => {
     })
   })
 
+  it('that cannot be revoked are given up at their end, and not later', async () => {
+    const source = leases(60_000)
+    const isolation = open({
+      ...source,
+      lifetime: 2_000,
+      issue: async target => ({ ...(await source.issue(target)), expiresAt: Date.now() + 2_000 }),
+      revoke: async () => {
+        throw new Error('not now')
+      },
+    })
+    const begun = Date.now()
+    await isolation.handle(() => acme).query('select 1')
+    await isolation.suspend({ ...acme, status: 'suspended' })
+    expect(isolation.metrics().leases).toMatchObject({ revoked: 0, abandoned: 1 })
+    expect(Date.now() - begun).toBeLessThan(2_700)
+    await closeAll()
+  })
+
   it('show their password to nobody', async () => {
     const source = leases(60_000)
     const passwords: string[] = []

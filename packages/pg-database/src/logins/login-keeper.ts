@@ -210,7 +210,9 @@ export function loginKeeper({ source, target, needed, retire, logger, numbers }:
         numbers.abandoned += 1
         return
       }
-      await new Promise(resolve => setTimeout(resolve, pause * (0.5 + Math.random())).unref())
+      // No longer than to its end: whoever waits on keeps a password that is of no use any more.
+      const wait = Math.min(pause * (0.5 + Math.random()), end - Date.now())
+      await new Promise(resolve => setTimeout(resolve, wait).unref())
     }
   }
 
