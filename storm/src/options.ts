@@ -64,9 +64,12 @@ function whole(name: string, text: string): number {
   return number
 }
 
+/** One of them, several with commas in between, or `all`. */
 function among<T extends string>(name: string, text: string, choices: readonly T[]): readonly T[] {
   if (text === 'all') return choices
-  const chosen = choices.find(choice => choice === text)
-  if (chosen === undefined) throw new Error(`${name} must be one of ${choices.join(', ')}.`)
-  return [chosen]
+  return text.split(',').map(wanted => {
+    const chosen = choices.find(choice => choice === wanted)
+    if (chosen === undefined) throw new Error(`${name} must be of ${choices.join(', ')}.`)
+    return chosen
+  })
 }

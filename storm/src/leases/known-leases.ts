@@ -13,7 +13,7 @@ export interface KnownLeases {
 
 export function knownLeases(source: CredentialSource): KnownLeases {
   const ends = new Map<string, Map<string, number>>()
-  const revoking = new Set<string>()
+  const revoking = new Map<string, number>()
   const watchers = new Map<string, (credentials: Credentials) => void>()
   const of = (tenant: string): Map<string, number> => {
     const known = ends.get(tenant) ?? new Map()
@@ -21,6 +21,7 @@ export function knownLeases(source: CredentialSource): KnownLeases {
     for (const [lease, end] of known) if (end <= Date.now()) known.delete(lease)
     return known
   }
+  const beingRevoked = () => [...revoking].filter(([, end]) => end > Date.now()).map(([lease]) => lease)
   return {
     source: {
       ...source,
@@ -33,7 +34,7 @@ export function knownLeases(source: CredentialSource): KnownLeases {
       },
       async revoke(credentials, target) {
         of(target.tenant).delete(credentials.username)
-        revoking.add(credentials.username)
+        revoking.set(credentials.username, credentials.expiresAt ?? 0)
         await source.revoke?.(credentials, target)
         // Its keeper has still to hear of it.
         setTimeout(() => revoking.delete(credentials.username), 50)
@@ -44,7 +45,7 @@ export function knownLeases(source: CredentialSource): KnownLeases {
       },
     },
     isLive: ({ id }) => of(id).size > 0,
-    held: () => [...[...ends.keys()].flatMap(tenant => [...of(tenant).keys()]), ...revoking],
+    held: () => [...[...ends.keys()].flatMap(tenant => [...of(tenant).keys()]), ...beingRevoked()],
     watch: ({ id }) => new Promise(resolve => void watchers.set(id, resolve)),
   }
 }
