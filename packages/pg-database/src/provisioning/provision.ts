@@ -107,7 +107,7 @@ async function makeOwner(
   version: number,
 ): Promise<void> {
   await together(query, async () => {
-    if (isNew) await query(`create role ${quoteIdentifier(owner)} nologin noinherit`)
+    if (isNew) await query(`create role ${quoteIdentifier(owner)} nologin`)
     await query(markRole(owner, { ...mark, making: true }))
     await query(becomeMember(owner, version))
   })
