@@ -45,7 +45,6 @@ export async function asProvisioner<T>(
     })
   let usable = false
   try {
-    await query('set search_path = pg_catalog, pg_temp')
     const result = await work(query, client)
     usable = true
     return result
@@ -94,6 +93,7 @@ function configOf({ server, login }: ProvisionedServer, database: string | undef
     password: login.password.reveal(),
     connectionTimeoutMillis: 10_000,
     application_name: 'tenantry provisioner',
+    options: '-c search_path=pg_catalog,pg_temp',
     ...(server.ssl === undefined ? {} : { ssl: server.ssl }),
   }
 }
@@ -114,4 +114,9 @@ export async function together<T>(query: Query, work: () => Promise<T>): Promise
     await query('rollback').catch(() => undefined)
     throw error
   }
+}
+
+/** The same in one message: several statements in one text are one transaction. */
+export async function atOnce(query: Query, statements: readonly string[]): Promise<void> {
+  await query(statements.join(';\n'))
 }
