@@ -47,6 +47,7 @@ export async function makeGround(
 ): Promise<Ground> {
   const url = new URL(descriptor.adminUrl)
   const admin = new pg.Pool({ connectionString: descriptor.adminUrl, max: 2 })
+  admin.on('error', () => undefined)
   const provisioner = { username: `${prefix}provisioner`, password: secret(randomBytes(12).toString('hex')) }
   await admin.query(
     `create role ${provisioner.username} login createdb createrole nosuperuser password '${provisioner.password.reveal()}'`,
