@@ -7,7 +7,7 @@ import type { DatabaseLogin, Settings, TenantServer } from './settings.ts'
 export interface Deployment {
   readonly settings: Settings
   /** What the references of the settings mean. */
-  readonly env: Readonly<Record<string, string>>
+  readonly env: Record<string, string>
   /** Superuser, by the name of the server. */
   readonly admins: Readonly<Record<'bootstrap' | 'eu' | 'us', string>>
   readonly bootstrap: FreshDatabase

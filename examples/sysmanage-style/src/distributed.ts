@@ -34,17 +34,23 @@ export async function distributed(bootstrap: pg.Pool, terms: LeaseTerms): Promis
     ...(reader.host === undefined ? {} : { shared: await pools.open({ ...registry, ...reader }, 4) }),
     logger,
   })
-  await Promise.all([databases.ready(), shared.ready()])
+  async function close() {
+    shared.close()
+    await databases.close()
+    await credentials.close?.()
+  }
+  try {
+    await Promise.all([databases.ready(), shared.ready()])
+  } catch (error) {
+    await close()
+    throw error
+  }
   return {
     registry: tenantRegistry(bootstrap),
     shared: shared.handle,
     own: databases.handle,
     databases,
-    async close() {
-      shared.close()
-      await databases.close()
-      await credentials.close?.()
-    },
+    close,
   }
 }
 
