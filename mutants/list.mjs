@@ -84,7 +84,7 @@ export const mutants = [
   { name: 'the template changes while it is cloned', ...schema('template', 'rebuild-template'), find: "  await query(keepSchema(schema))\n", replace: '' },
   { name: 'the template and its versions are of two moments', ...schema('template', 'provision'), find: "  await lockRows(query, terms.source)\n", replace: '' },
   { name: 'what is left half made passes for a tenant', ...schema('provision', 'provision'), find: 'const unfinished = !given && isUnfinished(', replace: 'const unfinished = given && isUnfinished(' },
-  { name: 'the transaction may be ended by migrations', ...schema('../../pg/src/in-transaction', 'provision'), find: '!== before) throw', replace: '=== undefined) throw' },
+  { name: 'the transaction may be ended by migrations', ...schema('../../pg/src/in-transaction', 'provision'), find: 'after.rows[0]?.id !== before.rows[0]?.id', replace: 'after.rows[0]?.id === null' },
   { name: 'a mark is believed whoever owns the schema', ...schema('mark', 'provision'), find: ' && found.owned !== false) return true', replace: ') return true' },
   { name: 'the default tenant’s schema goes to the next default tenant', ...schema('provision', 'default-schema'), find: '      if (given && roles) await mustBeNobodyElses(query, names)\n', replace: '' },
   { name: 'a placement may name the default tenant’s schema', ...schema('storage-key', 'default-schema'), find: "if (given !== defaultSchema) return", replace: 'if (given !== null) return' },

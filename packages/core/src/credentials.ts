@@ -39,8 +39,8 @@ export interface CredentialSource {
   readonly lifetime?: number
   /** Whether the source can be used; what it throws refuses the first statement. Default: it can. */
   ready?(): Promise<void>
-  /** The role on a server that makes the logins: it must be able to grant owner roles. Default: there is none to be told. */
-  broker?(server: string): Promise<string>
+  /** The role on a server that makes the logins: it must be able to grant owner roles. `undefined`, the default, where it is not known. */
+  broker?(server: string): Promise<string | undefined>
   /** Credentials, new ones where they are leased. */
   issue(target: LoginTarget): Promise<Credentials>
   /** The same credentials with a later end, or `undefined` when they have to be replaced. Default: they have to. */

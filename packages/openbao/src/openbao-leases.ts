@@ -66,6 +66,11 @@ export function openbaoLeases(options: OpenbaoOptions): CredentialSource {
       if (!usable) throw unavailable(description)
       await session.token()
     },
+    async broker(name) {
+      const server = Object.hasOwn(options.servers, name) ? options.servers[name] : undefined
+      if (server === undefined) throw refused(`there is no server "${name}"`)
+      return 'connection' in server ? server.broker : server.username
+    },
     async issue(target) {
       const path = credsOf(target)
       const asked = Date.now()

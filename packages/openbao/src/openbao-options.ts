@@ -31,7 +31,13 @@ export interface OpenbaoManagedServer {
  * Where a server's logins are made: a connection that the operator has made, by its name below `config/`, so that the
  * application never knows its password; or the facts from which the source makes one.
  */
-export type OpenbaoServer = { readonly connection: string } | OpenbaoManagedServer
+export type OpenbaoServer =
+  | {
+      readonly connection: string
+      /** The role that the connection logs in as, so that provisioning lets it grant owner roles; else see to that yourself. */
+      readonly broker?: string
+    }
+  | OpenbaoManagedServer
 
 /** The part of `fetch` that is used. */
 export type OpenbaoFetch = (url: string, init: RequestInit) => Promise<Response>

@@ -51,6 +51,17 @@ describePostgres(`openbaoLeases, against ${available.title}`, pg => {
     await expect(open(await admin.appRole()).ready?.()).resolves.toBeUndefined()
   })
 
+  it('tells the role that makes logins, where it is known', async () => {
+    const { username } = logins.broker
+    const source = open(
+      { token: await admin.token() },
+      { servers: { made: { connection: 'made' }, known: { connection: 'known', broker: username } } },
+    )
+    expect([await source.broker?.('made'), await source.broker?.('known')]).toEqual([undefined, username])
+    expect(await open({ token: await admin.token() }).broker?.('main')).toBe(username)
+    await expect(source.broker?.('other')).rejects.toMatchObject({ code: 'CREDENTIALS_REFUSED' })
+  })
+
   it('S24 issues a login that is the owner of its tenant, and nobody else', async () => {
     const source = await enrolled()
     const before = Date.now()

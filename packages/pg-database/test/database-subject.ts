@@ -211,7 +211,8 @@ export async function databaseSubject(
       },
       async plant(tenant) {
         const { admin } = at(serverOf(tenant.id)).ground
-        await admin.query(`create database ${tenant.placement.database}`)
+        // Closed, or a check of another test on this server would find it.
+        await admin.query(`create database ${tenant.placement.database} allow_connections false`)
       },
     },
     async close() {

@@ -65,7 +65,7 @@ export async function makeGround(
   const login = { ...provisioner, database }
   const template = `${prefix}tpl`
   await makeDatabaseTemplate({ server: at, provisioner: login, database: template, migrate: query => query(sql) })
-  const ours = [provisioner.username, broker.username, database, template, `${template}_owner`]
+  const ours = [provisioner.username, broker.username, database, template]
 
   async function names(): Promise<readonly { kind: string; name: string }[]> {
     const found = await admin.query<{ kind: string; name: string }>(

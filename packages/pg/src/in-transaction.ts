@@ -50,16 +50,12 @@ export async function inTransaction<T>(
  * @throws {Error} when it has not, with what it has done so far left behind.
  */
 export async function withinTransaction<T>(query: Query, work: () => Promise<T>): Promise<T> {
-  const before = await currentTransaction(query)
+  // Asked for, since one that nothing was written in has no id yet.
+  const before = await query<{ id: string }>('select pg_catalog.pg_current_xact_id()::text as id')
   const result = await work()
-  if ((await currentTransaction(query)) !== before) throw new Error('what ran in the transaction has ended it')
+  const after = await query<{ id: string }>('select pg_catalog.pg_current_xact_id_if_assigned()::text as id')
+  if (after.rows[0]?.id !== before.rows[0]?.id) throw new Error('what ran in the transaction has ended it')
   return result
-}
-
-/** The id of the transaction; one that nothing was written in has none. */
-async function currentTransaction(query: Query): Promise<unknown> {
-  const { rows } = await query('select pg_catalog.pg_current_xact_id_if_assigned()::text as id')
-  return rows[0]?.id
 }
 
 /**

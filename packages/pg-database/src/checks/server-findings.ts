@@ -81,7 +81,7 @@ function checksOf({ keyPrefix, broker, template }: ServerTerms): readonly Check[
       sql: `select 'role ' || member.rolname as object, 'has the privileges of the tenant''s role ' || r.rolname || '.' as problem,
                  format('revoke %I from %I', r.rolname, member.rolname) as fix
             from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles member on member.oid = m.member
-           where ${ofTenants} and member.rolname <> current_user ${broker === undefined ? '' : `and member.rolname <> ${pg.escapeLiteral(broker)}`}
+           where ${ofTenants} and member.rolname <> current_user ${broker === undefined ? '' : `and ${pg.escapeLiteral(broker)} not in (member.rolname, pg_get_userbyid(m.grantor))`}
              and coalesce(shobj_description(member.oid, 'pg_authid'), '') not like '{"tenantry":"pg-database",%'`,
     },
     {
