@@ -289,9 +289,26 @@ describePostgres('data that all tenants share', server => {
       ).toEqual([expect.stringContaining(`S04 table public.hosts is not named shared_… and can be read by ${role}`)])
     })
 
+    it('S03 tells of views and functions that read the registry for whoever asks', async () => {
+      const warnings = async () =>
+        (await share().verify()).filter(({ id }) => id === 'S03').map(({ severity, object }) => `${severity} ${object}`)
+      const before = await warnings()
+      const found = await during(
+        `create view shared_names as select id from registry_tenants; grant select on shared_names to ${bootstrap.runtimeRole};
+         alter view shared_names owner to ${bootstrap.ownerRole};
+         create function shared_count() returns bigint language sql security definer as 'select count(*) from registry_tenants'`,
+        'drop view shared_names; drop function shared_count()',
+        warnings,
+      )
+      expect(found.filter(one => !before.includes(one))).toEqual([
+        'warning function public.shared_count()',
+        'warning view public.shared_names',
+      ])
+    })
+
     it('tells of large objects, which a read-only transaction writes before version 16', async () => {
       const shared = share()
-      const warnings = (await shared.verify()).filter(({ severity }) => severity === 'warning')
+      const warnings = (await shared.verify()).filter(({ problem }) => /large objects/.test(problem))
       const written = await shared
         .handle(() => acme)
         .query(`select lo_from_bytea(0, 'x') > 0 as written`)

@@ -20,7 +20,7 @@ with reach as materialized (
      and exists (select from reach where has_schema_privilege(reach.oid, n.oid, 'USAGE'))
      and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
 ), granted as materialized (
-  select r.name, r.relname, r.kind, a.privilege_type as privilege, case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
+  select r.oid, r.name, r.relname, r.kind, a.privilege_type as privilege, case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
     from (select oid, name, relname, kind, relowner, relacl as acl from relations
           union all select r.oid, r.name, r.relname, r.kind, r.relowner, attacl from relations r join pg_attribute on attrelid = r.oid
            where attacl is not null and not attisdropped) r
@@ -88,6 +88,22 @@ const checks: readonly Check[] = [
     sql: `select 'table ' || name as object, 'is the registry''s, and ' || grantee || ' reads it: each tenant would see all the others.' as problem,
                  format('revoke select on %s from %s', name, grantee) as fix
             from granted where kind = 'table' and privilege = 'SELECT' and starts_with(relname, 'registry_') group by name, grantee`,
+  },
+  {
+    // Both read with the rights of their owner. Whether they show what they must not is for people to see.
+    ...{ id: 'S03', severity: 'warning' },
+    sql: `select 'view ' || g.name as object, 'is made of ' || string_agg(distinct t.relname, ', ') || ': what it shows of the registry every tenant sees.' as problem,
+                 'See that it shows no tenant to another; else: revoke select on ' || g.name || ' from ' || g.grantee as fix
+            from granted g join pg_rewrite w on w.ev_class = g.oid
+            join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
+            join pg_class t on t.oid = d.refobjid and t.oid <> g.oid
+           where g.privilege = 'SELECT' and starts_with(t.relname, 'registry_') group by g.name, g.grantee
+          union all
+          select 'function ' || p.oid::regprocedure, 'works as ' || pg_get_userbyid(p.proowner) || ', who reads the registry.',
+                 format('See that it shows no tenant to another; else: revoke execute on routine %s from public', p.oid::regprocedure)
+            from pg_proc p join schemas n on n.oid = p.pronamespace
+           where p.prosecdef and has_function_privilege(session_user, p.oid, 'EXECUTE')
+             and exists (select from pg_class t where starts_with(t.relname, 'registry_') and t.relkind in ('r', 'p') and has_any_column_privilege(p.proowner, t.oid, 'SELECT'))`,
   },
   {
     ...{ id: 'S04', severity: 'error' },
