@@ -2,7 +2,8 @@
 export interface Measure {
   readonly what: string
   readonly value: number
-  readonly unit: '×' | 'µs'
+  /** '' for a count. */
+  readonly unit: '×' | 'µs' | ''
   readonly atMost?: number
   readonly atLeast?: number
 }
@@ -19,6 +20,6 @@ export function describeMeasure(measure: Measure): string {
   const { what, value, unit, atMost, atLeast } = measure
   const verdict = isMissed(measure) ? 'MISSED' : 'met'
   const goal = atMost === undefined ? atLeast && `at least ${atLeast}` : `at most ${atMost}`
-  const figure = `${value.toFixed(unit === '×' ? 2 : 1)} ${unit}`
+  const figure = `${value.toFixed(unit === '' ? 0 : unit === '×' ? 2 : 1)} ${unit}`
   return `    ${what.padEnd(45)} ${figure.padStart(9)}${goal === undefined ? '' : `   goal ${goal}: ${verdict}`}`
 }

@@ -3,6 +3,7 @@ const core = (file, test) => ({ file: `packages/core/src/${file}.ts`, project: '
 const pool = (file, test, room = 'pg') => ({ file: `packages/pg/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const rls = (file, test) => ({ file: `packages/pg-rls/src/${file}.ts`, project: 'postgres', test: `packages/pg-rls/test/${test}.pg.test.ts` })
 const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, project: 'postgres', test: `packages/pg-schema/test/${test}.pg.test.ts` })
+const database = (file, test) => ({ file: `packages/pg-database/src/${file}.ts`, project: 'postgres', test: `packages/pg-database/test/${test}.pg.test.ts` })
 const door = (file, test) => ({ file: `packages/${file}.ts`, project: 'unit', test: `packages/${test}.test.ts` })
 
 export const mutants = [
@@ -90,4 +91,7 @@ export const mutants = [
   { name: 'what others make outside meanwhile is dropped along', ...schema('deprovision', 'deprovision'), find: '      await lockTables(query, schema)\n', replace: '' },
   { name: 'a procedure that commits goes on without its tenant', ...pool('run-statement', 'wire'), find: ' || statement.uses.mayEnd', replace: '' },
   { name: 'a connection that misses a membership is used again', ...pool('scoped-query', 'isolation', 'pg-schema'), find: "if (ofScope && error.code === '42501') this.#session.disposable = true", replace: '' },
+  { name: 'shared data can be written to', ...database('partitions', 'partitions'), find: "Object.freeze(['on'])", replace: "Object.freeze(['off'])" },
+  { name: 'a role that writes shared data is safe', ...database('checks/shared-findings', 'partitions'), find: "where privilege in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')", replace: "where privilege in ('TRIGGER')" },
+  { name: 'the registry is read in the context of a tenant', ...database('checks/shared-findings', 'partitions'), find: "privilege = 'SELECT' and starts_with(relname, 'registry_')", replace: "privilege = 'NONE' and starts_with(relname, 'registry_')" },
 ]

@@ -14,6 +14,7 @@ import {
   safeStart,
   type TenantPool,
 } from '@tenantry/pg'
+import type pg from 'pg'
 import { lookOver } from './checks/look-over.ts'
 import { type BudgetMetrics, type BudgetOptions, connectionBudget } from './connections/connection-budget.ts'
 import type { LeaseNumbers } from './logins/login-keeper.ts'
@@ -21,7 +22,7 @@ import { checkPrefix, type DatabaseNaming, type DatabaseServer } from './placeme
 import type { DatabaseStructure } from './provisioning/database-structure.ts'
 import { dropDatabase } from './provisioning/deprovision.ts'
 import { provisionDatabase } from './provisioning/provision.ts'
-import type { ProvisionedServer, ProvisionerLogin } from './provisioning/provisioner.ts'
+import { type ProvisionedServer, type ProvisionerLogin, provisionerPool } from './provisioning/provisioner.ts'
 import { routesOf } from './routes.ts'
 
 /** Options of {@link pgDatabase}. */
@@ -96,9 +97,16 @@ export function pgDatabase(options: PgDatabaseOptions): PgDatabase {
   }
   const pools = ownPools({ places: routes.placesOf, counts: budget.counts, ready, sessionState })
 
+  const provisionerPools = new Map<string, pg.Pool>()
+
   function provisionerOf(server: string): ProvisionedServer {
     const login = Object.hasOwn(provisioners, server) ? provisioners[server] : undefined
-    if (login !== undefined) return { server: servers[server] as DatabaseServer, login }
+    if (login !== undefined) {
+      const at = { server: servers[server] as DatabaseServer, login }
+      const pool = provisionerPools.get(server) ?? provisionerPool(at)
+      provisionerPools.set(server, pool)
+      return { ...at, pool }
+    }
     const problems = [`provisioners.${server}: a login with CREATEDB and CREATEROLE is needed for this`]
     throw new TenancyError('CONFIG_INVALID', { source: 'pgDatabase', problems })
   }
@@ -127,6 +135,9 @@ export function pgDatabase(options: PgDatabaseOptions): PgDatabase {
       pools.close()
       await routes.close()
       budget.close()
+      const ending = [...provisionerPools.values()]
+      provisionerPools.clear()
+      await Promise.all(ending.map(pool => pool.end()))
     },
   }
 }

@@ -71,7 +71,7 @@ describePostgres('provisioning a database for a tenant', server => {
       tenant,
       `select distinct pg_get_userbyid(relowner) as owner from pg_class where relnamespace in ('public'::regnamespace, 'more'::regnamespace)`,
     )
-    expect(owners).toEqual([{ owner: tenant.placement.database }])
+    expect(owners).toEqual([{ owner: 'pg_database_owner' }])
     await isolation.deprovision(tenant)
   })
 
@@ -347,8 +347,11 @@ describePostgres('provisioning a database for a tenant', server => {
     await expect
       .poll(
         async () =>
-          (await ground.admin.query(`select from pg_stat_activity where application_name = 'tenantry provisioner'`))
-            .rowCount,
+          (
+            await ground.admin.query(
+              `select from pg_stat_activity where application_name = 'tenantry provisioner' and state <> 'idle'`,
+            )
+          ).rowCount,
       )
       .toBe(0)
     return signal !== null

@@ -47,6 +47,7 @@ export async function makeGround(
 ): Promise<Ground> {
   const url = new URL(descriptor.adminUrl)
   const admin = new pg.Pool({ connectionString: descriptor.adminUrl, max: 2 })
+  admin.on('error', () => undefined)
   const provisioner = { username: `${prefix}provisioner`, password: secret(randomBytes(12).toString('hex')) }
   await admin.query(
     `create role ${provisioner.username} login createdb createrole nosuperuser password '${provisioner.password.reveal()}'`,
@@ -65,7 +66,7 @@ export async function makeGround(
   const login = { ...provisioner, database }
   const template = `${prefix}tpl`
   await makeDatabaseTemplate({ server: at, provisioner: login, database: template, migrate: query => query(sql) })
-  const ours = [provisioner.username, broker.username, database, template, `${template}_owner`]
+  const ours = [provisioner.username, broker.username, database, template]
 
   async function names(): Promise<readonly { kind: string; name: string }[]> {
     const found = await admin.query<{ kind: string; name: string }>(

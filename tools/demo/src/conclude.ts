@@ -23,7 +23,7 @@ export function conclude(results: readonly Result[], { title, moral, facts, json
     ...results.map(({ who, what, status, answer, asExpected }) => [
       who,
       what,
-      String(status),
+      String(status ?? ''),
       answer,
       asExpected ? 'ok' : 'WRONG',
     ]),
@@ -32,9 +32,11 @@ export function conclude(results: readonly Result[], { title, moral, facts, json
   console.log(`\n${title}\n`)
   for (const row of rows)
     console.log(`  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+  const requests = results.filter(({ status }) => status !== undefined).length
+  const looks = requests === results.length ? '' : ` and ${results.length - requests} looks behind the scenes`
   console.log(
     failed === 0
-      ? `\n${results.length} requests: ${moral}`
+      ? `\n${requests} requests${looks}: ${moral}`
       : `\n${failed} of ${results.length} answers were not as they must be.`,
   )
 }

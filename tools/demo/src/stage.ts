@@ -10,11 +10,21 @@ export interface Scene {
   readonly says: string
 }
 
+/** Something that is looked up behind the scenes, such as what stands in a database. */
+export interface Look {
+  readonly who: string
+  readonly what: string
+  /** What was found, in a few words. */
+  readonly found: string
+  readonly says: string
+}
+
 /** What came back. */
 export interface Result {
   readonly who: string
   readonly what: string
-  readonly status: number
+  /** Of HTTP; none where nothing was requested. */
+  readonly status: number | undefined
   readonly answer: string
   readonly asExpected: boolean
 }
@@ -27,6 +37,8 @@ export interface Result {
 export function openStage(describe: (body: unknown) => string): {
   /** Sends the request to a port of this machine. */
   play(port: number, scene: Scene): Promise<Answer>
+  /** Notes what was found. */
+  see(look: Look): void
   /** Those of all scenes so far. */
   readonly results: readonly Result[]
 } {
@@ -38,6 +50,9 @@ export function openStage(describe: (body: unknown) => string): {
       const answer = describe(got.body)
       results.push({ who, what, status: got.status, answer, asExpected: got.status === status && answer === says })
       return got
+    },
+    see({ who, what, found, says }) {
+      results.push({ who, what, status: undefined, answer: found, asExpected: found === says })
     },
   }
 }

@@ -63,3 +63,17 @@ it.each([
   expect(process.exitCode).toBe(code)
   expect(JSON.parse(log.mock.calls.at(-1)?.[0])).toEqual({ results, failed, more: 1 })
 })
+
+it('what is found behind the scenes is judged too, and counted apart', async () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  const stage = openStage(body => (body as { says: string }).says)
+  await stage.play(server.port, scene)
+  stage.see({ who: 'administrator', what: 'count', found: '2', says: '2' })
+  const conclusion = { title: 'A title:', moral: 'all is well.', facts: {}, json: false }
+  conclude(stage.results, conclusion)
+  expect(log.mock.calls.at(-1)).toEqual(['\n1 requests and 1 looks behind the scenes: all is well.'])
+  stage.see({ who: 'administrator', what: 'count', found: '1', says: '2' })
+  conclude(stage.results, conclusion)
+  expect(process.exitCode).toBe(1)
+  expect(log.mock.calls.at(-1)).toEqual(['\n1 of 3 answers were not as they must be.'])
+})

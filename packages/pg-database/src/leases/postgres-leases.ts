@@ -71,6 +71,8 @@ export function postgresLeases(options: PostgresLeasesOptions): PostgresLeases {
     throw new TenancyError('ARGUMENT_INVALID', { field: 'brokers', rule: 'must have a pool for each server' })
   }
   const brokers = new Map(pools.map(([server, pool]) => [server, openBroker(server, pool)]))
+  /** The role of a pool does not change. */
+  const roles = new Map<string, string>()
   const stopListening = pools.map(([, pool]) => logLostConnections(pool, sourceName, logger))
   const sweeps = sweeper(sweepAll, sweepEvery)
 
@@ -78,10 +80,14 @@ export function postgresLeases(options: PostgresLeasesOptions): PostgresLeases {
     name: sourceName,
     lifetime,
     async broker(server) {
+      const known = roles.get(server)
+      if (known !== undefined) return known
       const { rows } = await brokerOf({ server }).transaction(query =>
         query<{ name: string }>('select current_user as name'),
       )
-      return rows[0]?.name
+      const name = rows[0]?.name
+      if (name !== undefined) roles.set(server, name)
+      return name
     },
     async ready() {
       const problems = (await Promise.all([...brokers.values()].map(brokerProblems))).flat()

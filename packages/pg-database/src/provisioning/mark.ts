@@ -5,9 +5,8 @@ import pg from 'pg'
 /** Whose a role is, as its comment says. What has no such comment was made by somebody else. */
 export interface RoleMark {
   readonly tenantry: 'pg-database'
-  /** The digest of the tenant's id, since every role can read comments; none for the owner of a template. */
+  /** The digest of the tenant's id, since every role can read comments. */
   readonly tenant?: string
-  readonly template?: string
   /** Of a login that stands, rather than the owner of a database. */
   readonly login?: true
   /** Of an owner whose database is not all there: what is found so was left half made. */

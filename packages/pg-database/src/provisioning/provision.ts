@@ -7,7 +7,7 @@ import { dropStore } from './drop-store.ts'
 import { type Found, lockStore, lookAt } from './look-at.ts'
 import { markRole } from './mark.ts'
 import { becomeMember, leaveMembership, letGrant } from './memberships.ts'
-import { asProvisioner, type ProvisionedServer, together } from './provisioner.ts'
+import { asProvisioner, atOnce, type ProvisionedServer, together } from './provisioner.ts'
 import { makeStandingLogin } from './standing-login.ts'
 import { takeOver } from './take-over.ts'
 
@@ -44,10 +44,7 @@ export async function provisionDatabase(tenant: Pick<Tenant, 'id'>, terms: Provi
         progress.step = 'making the login'
         await makeLogin(query, terms, mark, found.version)
         progress.step = 'ending'
-        await together(query, async () => {
-          await query(markRole(target.owner, mark))
-          await query(leaveMembership(target.owner, found.version))
-        })
+        await atOnce(query, [markRole(target.owner, mark), leaveMembership(target.owner, found.version)])
       } catch (error) {
         if (found.owner === 'none') await undo(query, terms, found.version)
         throw error
@@ -106,13 +103,11 @@ async function makeOwner(
   mark: { readonly tenant: string },
   version: number,
 ): Promise<void> {
-  await together(query, async () => {
-    // Before version 16 a role that inherits nothing is not the owner of the schema public either, which pg_database_owner is.
-    if (isNew)
-      await query(`create role ${quoteIdentifier(owner)} nologin ${version >= 160000 ? 'noinherit' : 'inherit'}`)
-    await query(markRole(owner, { ...mark, making: true }))
-    await query(becomeMember(owner, version))
-  })
+  await atOnce(query, [
+    ...(isNew ? [`create role ${quoteIdentifier(owner)} nologin`] : []),
+    markRole(owner, { ...mark, making: true }),
+    becomeMember(owner, version),
+  ])
 }
 
 /** Nobody can connect to it, other than a superuser, until PUBLIC no longer may: the server lets everybody into a new database. */
@@ -125,10 +120,10 @@ async function makeDatabase(query: Query, { target, structure }: ProvisionTerms)
     if ((error as { code?: string }).code !== '3D000') throw error
     throw new TenancyError('TEMPLATE_MISSING', { template }, { cause: error })
   })
-  await together(query, async () => {
-    await query(`revoke all on database ${database} from public`)
-    await query(`alter database ${database} with allow_connections true`)
-  })
+  await atOnce(query, [
+    `revoke all on database ${database} from public`,
+    `alter database ${database} with allow_connections true`,
+  ])
 }
 
 /** A template is in use for as long as somebody else looks at it, or makes it anew. */

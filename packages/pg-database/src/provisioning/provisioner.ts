@@ -15,6 +15,16 @@ export interface ProvisionerLogin {
 export interface ProvisionedServer {
   readonly server: DatabaseServer
   readonly login: ProvisionerLogin
+  /** Connections to the database that it begins in, for who provisions more than once. Default one for each time. */
+  readonly pool?: pg.Pool
+}
+
+/** For {@link ProvisionedServer.pool}. Ended by whoever has opened it; what is idle keeps no process alive. */
+export function provisionerPool({ server, login }: ProvisionedServer): pg.Pool {
+  const pool = new pg.Pool({ ...configOf({ server, login }, undefined), max: 4, allowExitOnIdle: true })
+  // A lost idle connection is none of anybody's business: the pool opens another.
+  pool.on('error', ignore)
+  return pool
 }
 
 /**
@@ -24,11 +34,67 @@ export interface ProvisionedServer {
  * statements are the server's own.
  */
 export async function asProvisioner<T>(
-  { server, login }: ProvisionedServer,
+  at: ProvisionedServer,
   database: string | undefined,
-  work: (query: Query, client: pg.Client) => Promise<T>,
+  work: (query: Query, client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({
+  const { client, end } = await (database === undefined && at.pool !== undefined ? lent(at.pool) : opened(at, database))
+  const query: Query = (text, values) =>
+    client.query(text, values === undefined ? undefined : [...values]).catch((error: unknown) => {
+      throw statementError(error)
+    })
+  let usable = false
+  try {
+    const result = await work(query, client)
+    usable = true
+    return result
+  } finally {
+    await end(usable)
+  }
+}
+
+interface Lent {
+  readonly client: pg.ClientBase
+  /** @param usable - whether all went well, so that somebody else may have it. */
+  readonly end: (usable: boolean) => Promise<void>
+}
+
+async function lent(pool: pg.Pool): Promise<Lent> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw connectError(error)
+  })
+  client.on('error', ignore)
+  return {
+    client,
+    async end(usable) {
+      // The locks of the session are its only state.
+      const free = usable && (await client.query('select pg_advisory_unlock_all()').then(() => true, ignore))
+      client.off('error', ignore)
+      client.release(free !== true)
+    },
+  }
+}
+
+async function opened(at: ProvisionedServer, database: string | undefined): Promise<Lent> {
+  const client = new pg.Client(configOf(at, database))
+  client.on('error', ignore)
+  await client.connect().catch((error: unknown) => {
+    throw connectError(error)
+  })
+  return { client, end: () => client.end().catch(ignore) }
+}
+
+/** With what a provisioner connects, whatever the owner of the database wants. */
+const settings = {
+  search_path: 'pg_catalog,pg_temp',
+  statement_timeout: 0,
+  lock_timeout: 0,
+  default_transaction_read_only: 'off',
+  row_security: 'on',
+}
+
+function configOf({ server, login }: ProvisionedServer, database: string | undefined): pg.ClientConfig {
+  return {
     host: server.host,
     port: server.port ?? 5432,
     database: database ?? login.database ?? 'postgres',
@@ -37,24 +103,15 @@ export async function asProvisioner<T>(
     connectionTimeoutMillis: 10_000,
     application_name: 'tenantry provisioner',
     // Who owns a database gives it settings, which hold for whoever connects; what a client asks for stands before them.
-    options: '-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off -c row_security=on',
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
     ...(server.ssl === undefined ? {} : { ssl: server.ssl }),
-  })
-  // Whoever uses it is told by what they wait for.
-  client.on('error', () => undefined)
-  const query: Query = (text, values) =>
-    client.query(text, values === undefined ? undefined : [...values]).catch((error: unknown) => {
-      throw statementError(error)
-    })
-  try {
-    await client.connect().catch((error: unknown) => {
-      throw connectError(error)
-    })
-    await query('set search_path = pg_catalog, pg_temp')
-    return await work(query, client)
-  } finally {
-    await client.end().catch(() => undefined)
   }
+}
+
+function ignore(): void {
+  // Whoever uses the connection is told by what they wait for.
 }
 
 /** All or nothing, on a connection that does other things too. */
@@ -69,4 +126,9 @@ export async function together<T>(query: Query, work: () => Promise<T>): Promise
     await query('rollback').catch(() => undefined)
     throw error
   }
+}
+
+/** The same in one message: several statements in one text are one transaction. */
+export async function atOnce(query: Query, statements: readonly string[]): Promise<void> {
+  await query(statements.join(';\n'))
 }

@@ -3,7 +3,7 @@ import { type Query, quoteIdentifier } from '@tenantry/pg'
 import pg from 'pg'
 import { scramVerifier } from '../scram-verifier.ts'
 import { markRole, ownOrForeign } from './mark.ts'
-import { together } from './provisioner.ts'
+import { atOnce } from './provisioner.ts'
 
 /**
  * Makes the login of a tenant whose credentials stand, or gives it the password that they have now. It is the owner role from when it
@@ -31,10 +31,10 @@ export async function makeStandingLogin(
   const [found] = rows
   if (found !== undefined) ownOrForeign(username, found.comment, { ...mark, login: true })
   const verifier = pg.escapeLiteral(scramVerifier(password.reveal(), 4_096))
-  await together(query, async () => {
-    await query(`${found === undefined ? 'create' : 'alter'} role ${login} login inherit password ${verifier}`)
-    await query(markRole(username, { ...mark, login: true }))
-    await query(`grant ${quoteIdentifier(owner)} to ${login}${version >= 160000 ? ' with inherit true, set true' : ''}`)
-    await query(`alter role ${login} set role = ${quoteIdentifier(owner)}`)
-  })
+  await atOnce(query, [
+    `${found === undefined ? 'create' : 'alter'} role ${login} login inherit password ${verifier}`,
+    markRole(username, { ...mark, login: true }),
+    `grant ${quoteIdentifier(owner)} to ${login}${version >= 160000 ? ' with inherit true, set true' : ''}`,
+    `alter role ${login} set role = ${quoteIdentifier(owner)}`,
+  ])
 }
