@@ -1,2 +1,3 @@
 // What is asked for runs when it is imported.
-await import(process.argv.includes('--leases') ? './src/leases/run.ts' : './src/storms.ts')
+if (process.argv.includes('--leases')) await import('./src/leases/run.ts')
+else await import('./src/storms.ts')

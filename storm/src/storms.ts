@@ -26,7 +26,11 @@ if (wanted !== undefined && broken.length === 0) {
 const env = postgres === '15' ? { ...process.env, TENANTRY_PG: '15', TENANTRY_PG_URL: '' } : process.env
 const server = await startPostgres({ env })
 const pooler =
-  wanted === undefined && routes.includes('pgbouncer') ? await startPgBouncer({ server: server.descriptor }) : undefined
+  wanted === undefined &&
+  routes.includes('pgbouncer') &&
+  kinds.some(kind => kind.routes?.includes('pgbouncer') !== false)
+    ? await startPgBouncer({ server: server.descriptor })
+    : undefined
 
 /** The database of a route: its `runtimeUrl` is where the application connects to. */
 async function pooledDatabase(): Promise<FreshDatabase> {

@@ -88,8 +88,9 @@ export async function leaseStorm({ server, minutes, onProgress }: LeaseStormTerm
   await sleep(500)
   onProgress('looking for secrets')
   const snapshot = join(directory, 'heap.heapsnapshot')
-  takeSnapshot(snapshot)
+  // Before: making it takes longer than a lease may still have.
   const live = new Set(known.held())
+  takeSnapshot(snapshot)
   const secrets = secretsLeft(snapshot, notes, live, {
     ...{
       logs: logs.join('\n'),
