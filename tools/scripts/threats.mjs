@@ -9,7 +9,7 @@ const target = 'docs/threats.md'
 const catalogue = '../shared/design/threats.md'
 // Of isolation, and of doors.
 const lawsIn = ['packages/conformance/src/laws', 'packages/conformance/src/doors'].filter(existsSync)
-const checksIn = ['packages/pg-rls/src/checks', 'packages/pg-schema/src/checks']
+const checksIn = ['packages/pg-rls/src/checks', 'packages/pg-schema/src/checks', 'packages/pg-database/src/checks']
 const counts = { R: 43, S: 15, D: 13, M: 10, C: 16, X: 16, E: 19, L: 12, P: 12, F: 10 }
 const kinds = ['law', 'test', 'finding', 'non-goal', 'later', 'open']
 
@@ -36,7 +36,7 @@ const laws = new Set(
     ),
 )
 const findings = new Set(
-  checksIn.flatMap(sourcesIn).flatMap(text => [...text.matchAll(/'([RS]\d+)'/g)].map(([, id]) => id)),
+  checksIn.flatMap(sourcesIn).flatMap(text => [...text.matchAll(/'([RSD]\d+)'/g)].map(([, id]) => id)),
 )
 
 const literal = /\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/sy

@@ -30,14 +30,10 @@ export async function leases({ settings, secrets, pools, logger }: LeaseTerms): 
       return [name, { host, port, username, password, database, sslmode }] as const
     }),
   )
-  return {
-    ...openbaoLeases({
-      ...{ address: vault.url, allowInsecure: vault.url.startsWith('http://127.0.0.1'), logger },
-      auth: { token: await secrets(vault.token) },
-      servers: Object.fromEntries(known),
-      lifetime: 60_000,
-    }),
-    // The provisioner lets it lend each tenant's role.
-    broker: async server => servers[server]?.broker.user ?? '',
-  }
+  return openbaoLeases({
+    ...{ address: vault.url, allowInsecure: vault.url.startsWith('http://127.0.0.1'), logger },
+    auth: { token: await secrets(vault.token) },
+    servers: Object.fromEntries(known),
+    lifetime: 60_000,
+  })
 }

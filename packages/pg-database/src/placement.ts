@@ -1,5 +1,5 @@
 import { isTenantId, TenancyError, type Tenant } from '@tenantry/core'
-import { digestLength, tenantDigest } from '@tenantry/pg'
+import { tenantDigest } from '@tenantry/pg'
 
 /** A server for tenants' databases: coordinates, never credentials. */
 export interface DatabaseServer {
@@ -47,9 +47,6 @@ export function ownName(id: string, keyPrefix: string): string {
   if (!isTenantId(id)) throw new TenancyError('ARGUMENT_INVALID', { field: 'tenant.id', rule: 'must be a tenant id' })
   return `${keyPrefix}${tenantDigest(id)}`
 }
-
-/** The length of {@link ownName} without its prefix. */
-export const ownNameLength = digestLength
 
 /**
  * Chooses a tenant's server by a policy, once, when the tenant is created: store what it gives in the tenant's `placement`. Nothing

@@ -61,7 +61,7 @@ describePostgres('the logins of tenants', server => {
   })
   afterAll(() => ground?.close())
 
-  it('are leased, renewed and revoked without a request that fails', async () => {
+  it('S24 S25 are leased, renewed and revoked without a request that fails', async () => {
     const isolation = open(leases(1_500))
     const users = new Set<string>()
     const end = performance.now() + 5_000

@@ -57,7 +57,7 @@ describePostgres('provisioning a database for a tenant', server => {
   })
   afterAll(() => ground?.close())
 
-  it('from a template gives the tenant all that is in it', async () => {
+  it('S06 S20 from a template gives the tenant all that is in it', async () => {
     const isolation = open()
     const tenant = tenantOn(ground)
     await isolation.provision(tenant)
@@ -75,7 +75,7 @@ describePostgres('provisioning a database for a tenant', server => {
     await isolation.deprovision(tenant)
   })
 
-  it('leaves the provisioner nothing of the tenant’s but the right to make its logins', async () => {
+  it('S18 S30 leaves the provisioner nothing of the tenant’s but the right to make its logins', async () => {
     const isolation = open()
     const tenant = tenantOn(ground)
     await isolation.provision(tenant)

@@ -27,8 +27,8 @@ describePostgres('verify() finds what would let tenants reach each other', serve
 
   /** What is broken, in whose name; `acme` and `globex` stand for their roles and databases. */
   const seeds: readonly (readonly [string, string, string, readonly string[], (readonly string[])?])[] = [
-    ['S30', 'a provisioner that is a superuser', 'role P_provisioner', ['alter role P_provisioner superuser']],
-    ['S30', 'a provisioner without CREATEDB', 'role P_provisioner', ['alter role P_provisioner nocreatedb']],
+    ['D11', 'a provisioner that is a superuser', 'role P_provisioner', ['alter role P_provisioner superuser']],
+    ['D11', 'a provisioner without CREATEDB', 'role P_provisioner', ['alter role P_provisioner nocreatedb']],
     [
       'D8',
       'a tenant’s database that PUBLIC may connect to',

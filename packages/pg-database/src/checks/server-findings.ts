@@ -33,7 +33,7 @@ function checksOf({ keyPrefix, broker, template }: ServerTerms): readonly Check[
   const login = `(${leased} or ${standing('r')}) and exists (select from pg_auth_members m join pg_roles o on o.oid = m.roleid where m.member = r.oid and ${owners(keyPrefix, 'o')})`
   return [
     {
-      ...{ id: 'S30', severity: 'error' },
+      ...{ id: 'D11', severity: 'error' },
       sql: `select 'role ' || rolname as object,
                  'makes tenants and has ' || concat_ws(', ', case when rolsuper then 'SUPERUSER' end, case when rolreplication then 'REPLICATION' end,
                    case when rolbypassrls then 'BYPASSRLS' end) || ', which it needs for nothing.' as problem,
@@ -41,7 +41,7 @@ function checksOf({ keyPrefix, broker, template }: ServerTerms): readonly Check[
             from pg_roles where rolname = current_user and (rolsuper or rolreplication or rolbypassrls)`,
     },
     {
-      ...{ id: 'S30', severity: 'error' },
+      ...{ id: 'D11', severity: 'error' },
       sql: `select 'role ' || rolname as object, 'makes tenants and lacks ' || concat_ws(' and ', case when not rolcreatedb then 'CREATEDB' end,
                    case when not rolcreaterole then 'CREATEROLE' end) || '.' as problem,
                  format('alter role %I createdb createrole', rolname) as fix
