@@ -21,7 +21,7 @@ describePostgres('a tenant that is suspended', server => {
       },
     }
     const logger = { ...silent, error: ({ event }: { event?: unknown }) => void events.push(event) }
-    isolation = databaseIsolation(ground, { credentials, logger: logger as never })
+    isolation = databaseIsolation(ground, { credentials, logger: logger as never, connections: { drainTimeout: 10 } })
   })
   afterAll(async () => {
     await isolation?.close()
