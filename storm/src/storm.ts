@@ -9,7 +9,7 @@ export interface StormOptions {
   readonly seed: number
   /** Default 64. */
   readonly workers?: number
-  /** Ends with the first problem. Default `false`. */
+  /** Ends with the first leak or wrong answer; an error that nobody expected is not what a mutant is caught by. Default `false`. */
   readonly stopAtFirst?: boolean
   /** Told about four times a second. */
   readonly onProgress?: (operations: number) => void
@@ -48,7 +48,7 @@ export async function runStorm(world: World, options: StormOptions): Promise<num
   async function work(): Promise<void> {
     while (next < operations && !over) {
       await operate(next++)
-      if (stopAtFirst && tally.problems.length > 0) over = true
+      if (stopAtFirst && tally.problems.some(({ kind }) => kind !== 'unexpected')) over = true
     }
   }
 

@@ -31,7 +31,7 @@ describePostgres(
         expect(Object.keys(report.errors)).toEqual(
           expect.arrayContaining([
             ...['42501', '42601', '57014', 'CONNECTION_LOST', 'QUERY_TIMEOUT', 'SCOPE_CLOSED'],
-            ...(kind === schema || kind === database ? ['TENANT_STORE_MISSING'] : []),
+            ...(kind === schema ? ['TENANT_STORE_MISSING'] : []),
             ...(kind === database ? ['TENANT_SUSPENDED', 'PLACEMENT_INVALID'] : []),
           ]),
         )

@@ -1,11 +1,12 @@
 import type { Tenant } from '@tenantry/core'
-import type { TenantPool } from '@tenantry/pg'
+import { sessionOf, type TenantPool } from '@tenantry/pg'
 import type { PgDatabase } from '@tenantry/pg-database'
 import type pg from 'pg'
 import { database } from '../isolations/database/database.ts'
 import type { Mutant } from '../mutant.ts'
 import { tagOf } from '../turn.ts'
 import { identityUnasked } from './identity-unasked.ts'
+import { onWrites } from './on-writes.ts'
 
 // Mutants of what leads to a tenant's database, and of what is asked there.
 
@@ -21,7 +22,7 @@ interface Address {
 
 type AnyQuery = (...args: unknown[]) => Promise<pg.QueryResult>
 
-/** A lease after whose end a transaction is open on its connection. */
+/** Leases that are given back as if no transaction were open. */
 function leavingTransactions(handle: TenantPool, clients: ReadonlySet<pg.Client>): Pick<TenantPool, 'connect'> {
   async function connect() {
     const lease = await handle.connect()
@@ -30,9 +31,9 @@ function leavingTransactions(handle: TenantPool, clients: ReadonlySet<pg.Client>
     return {
       ...lease,
       release(error?: Error | boolean) {
+        const session = client === undefined ? undefined : sessionOf(client)
+        if (session?.status === 'T') session.status = 'I'
         lease.release(error)
-        // The connection is somebody else's now, or will be.
-        client?.query('begin').catch(() => undefined)
       },
     }
   }
@@ -40,6 +41,9 @@ function leavingTransactions(handle: TenantPool, clients: ReadonlySet<pg.Client>
     callback === undefined ? connect() : (handle.connect as unknown as AnyQuery)(callback)) as TenantPool['connect']
   return { connect: given }
 }
+
+// Whoever begins with an isolation level would be told that they have begun already.
+const plainBeginnings = onWrites(text => text.replace(/^begin isolation level .*/i, 'begin'))
 
 /** An isolation whose handles work for another tenant than the one that is current. */
 function confusing(isolation: PgDatabase, instead: (tenant: Tenant) => Tenant): PgDatabase {
@@ -122,8 +126,9 @@ export const databaseConnectionMutants: readonly Mutant[] = [
   },
   {
     name: 'left-in-a-transaction',
-    what: 'a connection is given back, and a transaction is opened on it',
+    what: 'nobody sees that a connection is given back with a transaction open',
     kind: database,
+    onConnect: plainBeginnings,
     database: {
       wrap: (isolation, clients) => ({
         ...isolation,

@@ -1,6 +1,6 @@
 import { errorCode } from '../../error-code.ts'
 import { leasing } from '../../transaction.ts'
-import { attempt, checkOwn, type Operation, refused, type Turn } from '../../turn.ts'
+import { checkOwn, type Operation, refused, type Turn } from '../../turn.ts'
 import { ownerOf } from './names.ts'
 
 // The tenant owns all that is in its database: it may make things and give them away. Nobody who gets them can connect.
@@ -20,8 +20,8 @@ async function makeAndGive(turn: Turn): Promise<void> {
     await client.query(making)
     try {
       await client.query(`grant all on ${name} to public`)
-      // Only where the other lives on the same server.
-      await attempt(turn, ['42704'], () => client.query(`grant all on ${name} to ${ownerOf(turn.other)}`))
+      if (turn.other.placement.server === turn.tenant.placement.server)
+        await client.query(`grant all on ${name} to ${ownerOf(turn.other)}`)
       checkOwn(turn, (await client.query(`select tag from ${name}`)).rows)
     } finally {
       await client.query(`drop ${kindOf(making)} ${name}`).catch((error: unknown) => {
