@@ -14,8 +14,10 @@ export interface IsolationKind {
   readonly variant: string
   /** Why what it leaves open by design is open. */
   readonly openBecause: string
+  /** The ways that lead to its servers. Default both. */
+  readonly routes?: readonly Route[]
   /** What a tenant is made with besides its id, slug and name. */
-  tenantInput?(at: number): Partial<TenantInput>
+  tenantInput?(at: number, id: string): Partial<TenantInput>
   /** Makes stores for all tenants, with their first rows, and the isolation over them. */
   open(terms: SubjectTerms): Promise<Subject>
 }

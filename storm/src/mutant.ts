@@ -1,8 +1,21 @@
-import type { Isolation } from '@tenantry/core'
+import type { CredentialSource, Isolation, Tenant } from '@tenantry/core'
 import type { TenantPool } from '@tenantry/pg'
+import type { PgDatabase } from '@tenantry/pg-database'
 import type pg from 'pg'
 import type { IsolationKind } from './isolation-kind.ts'
+import type { Estate } from './isolations/database/estate.ts'
 import type { Ground } from './isolations/postgres/ground.ts'
+
+/** What only an isolation has that opens its own connections. */
+export interface DatabaseBreaks {
+  /** Changes where a client connects to. */
+  opening?(client: pg.Client): void
+  /** Gives other logins. */
+  credentials?(source: CredentialSource): CredentialSource
+  /** Breaks what is on the servers; as the superuser. */
+  spoil?(estate: Estate, tenants: readonly Tenant[]): Promise<void>
+  wrap?(isolation: PgDatabase, clients: ReadonlySet<pg.Client>): PgDatabase
+}
 
 /** The isolation with one thing broken on purpose, to show that the storm would find it. Runs directly, without a pooler. */
 export interface Mutant {
@@ -21,4 +34,6 @@ export interface Mutant {
     isolation: Isolation<TenantPool>,
     ground: Pick<Ground, 'admin' | 'pool' | 'clients'>,
   ): Isolation<TenantPool> | Promise<Isolation<TenantPool>>
+  /** What is broken where every tenant has a database. */
+  readonly database?: DatabaseBreaks
 }

@@ -1,5 +1,7 @@
 import type { Mutant } from './mutant.ts'
 import { aroundMutants } from './mutants/around.ts'
+import { databaseConnectionMutants } from './mutants/database-connections.ts'
+import { databaseLoginMutants } from './mutants/database-logins.ts'
 import { rlsDatabaseMutants } from './mutants/rls-database.ts'
 import { rlsWireMutants } from './mutants/rls-wire.ts'
 import { schemaStoreMutants } from './mutants/schema-stores.ts'
@@ -12,4 +14,6 @@ export const mutants: readonly Mutant[] = [
   ...rlsDatabaseMutants,
   ...schemaWireMutants,
   ...schemaStoreMutants,
+  ...databaseConnectionMutants,
+  ...databaseLoginMutants,
 ]

@@ -16,8 +16,9 @@ export interface Options {
   readonly json: boolean
 }
 
-export const usage = `storm [--ops 20000] [--isolation rls|schema|all] [--seal none|stamp|challenge|all (of rls)]
-      [--route direct|pgbouncer|all] [--seed n] [--postgres 18|15] [--mutant name|all] [--json]`
+export const usage = `storm [--ops 20000] [--isolation rls|schema|database|all] [--seal none|stamp|challenge|all (of rls)]
+      [--route direct|pgbouncer|all] [--seed n] [--postgres 18|15] [--mutant name|all] [--json]
+storm --leases, see there: storm --leases --help`
 
 /** @throws Error that says what is wrong with the arguments. */
 export function readOptions(args: readonly string[]): Options {
@@ -63,9 +64,12 @@ function whole(name: string, text: string): number {
   return number
 }
 
+/** One of them, several with commas in between, or `all`. */
 function among<T extends string>(name: string, text: string, choices: readonly T[]): readonly T[] {
   if (text === 'all') return choices
-  const chosen = choices.find(choice => choice === text)
-  if (chosen === undefined) throw new Error(`${name} must be one of ${choices.join(', ')}.`)
-  return [chosen]
+  return text.split(',').map(wanted => {
+    const chosen = choices.find(choice => choice === wanted)
+    if (chosen === undefined) throw new Error(`${name} must be of ${choices.join(', ')}.`)
+    return chosen
+  })
 }

@@ -40,9 +40,10 @@ const logger: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { kind, route, mutant, freshDatabase, namedStatements } = options
   const registry = memoryRegistry()
-  const tenants = Array.from({ length: options.tenants ?? 200 }, (_, at) =>
-    registry.add({ id: tenantId(at), slug: `tenant-${at}`, name: `Tenant ${at}`, ...kind.tenantInput?.(at) }),
-  )
+  const tenants = Array.from({ length: options.tenants ?? 200 }, (_, at) => addTenant(at, tenantId(at)))
+  function addTenant(at: number, id: string): Tenant {
+    return registry.add({ id, slug: `tenant-${at}`, name: `Tenant ${at}`, ...kind.tenantInput?.(at, id) })
+  }
   const rows = new Map(tenants.map(tenant => [tenant, createTenantRows(rowsEach)]))
   const first = new Map([...rows].map(([tenant, model]) => [tenant, model.known()]))
   const subject = await kind.open({ freshDatabase, route, namedStatements, first, logger, mutant })

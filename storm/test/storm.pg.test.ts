@@ -2,6 +2,7 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import { describe, expect, it } from 'vitest'
 import { brew } from '../src/brew.ts'
 import { titleOf } from '../src/isolation-kind.ts'
+import { database } from '../src/isolations/database/database.ts'
 import { rls } from '../src/isolations/rls/rls.ts'
 import { schema } from '../src/isolations/schema/schema.ts'
 import { mutants } from '../src/mutants.ts'
@@ -18,7 +19,9 @@ describePostgres(
   'a short storm',
   pg => {
     const route = pg.bouncer === undefined ? 'direct' : 'pgbouncer'
-    for (const kind of route === 'direct' ? [rls('none'), rls('challenge'), schema] : [rls('stamp'), schema]) {
+    for (const kind of route === 'direct'
+      ? [rls('none'), rls('challenge'), schema, database]
+      : [rls('stamp'), schema]) {
       it(`leaks nothing, ${titleOf(kind)}`, { timeout: 60_000 }, async () => {
         const { freshDatabase, namedStatements } = pg
         const report = await brew({ freshDatabase, route, kind, tenants, namedStatements, seed, operations: 1500 })
@@ -28,7 +31,8 @@ describePostgres(
         expect(Object.keys(report.errors)).toEqual(
           expect.arrayContaining([
             ...['42501', '42601', '57014', 'CONNECTION_LOST', 'QUERY_TIMEOUT', 'SCOPE_CLOSED'],
-            ...(kind === schema ? ['TENANT_STORE_MISSING'] : []),
+            ...(kind === schema || kind === database ? ['TENANT_STORE_MISSING'] : []),
+            ...(kind === database ? ['TENANT_SUSPENDED', 'PLACEMENT_INVALID'] : []),
           ]),
         )
       })

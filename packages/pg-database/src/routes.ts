@@ -1,4 +1,11 @@
-import { type CredentialSource, type Logger, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
+import {
+  type CredentialSource,
+  isTenancyError,
+  type Logger,
+  type LoginTarget,
+  TenancyError,
+  type Tenant,
+} from '@tenantry/core'
 import { type Places, placeOn, type SessionStatePolicy } from '@tenantry/pg'
 import { type ConnectGate, connectGate } from './connections/connect-gate.ts'
 import type { ConnectionBudget } from './connections/connection-budget.ts'
@@ -67,17 +74,27 @@ export function routesOf(terms: RouteTerms): Routes {
     const { id, version, status, placement } = tenant
     if (over.has(status)) {
       // Whoever says so knows it from the registry; those who still have an older snapshot are refused from now on.
-      if (status === 'suspended' && !(suspended.get(id) === version)) void suspend(tenant)
+      if (status === 'suspended' && !isRefused(id, version))
+        suspend(tenant).catch(error => reportSuspension(tenant, error))
       throw new TenancyError('TENANT_SUSPENDED', { tenant: id })
     }
-    const refused = suspended.size === 0 ? undefined : suspended.get(id)
-    if (refused !== undefined) {
-      if (version <= refused) throw new TenancyError('TENANT_SUSPENDED', { tenant: id })
-      suspended.delete(id)
-    }
+    // For ever: whoever has a snapshot from before may come after those who have a newer one.
+    if (suspended.size > 0 && isRefused(id, version)) throw new TenancyError('TENANT_SUSPENDED', { tenant: id })
     const known = routes.get(id)
     if (known !== undefined && leadsTo(known.placement, placement)) return known.places
     return newRoute(tenant, known).places
+  }
+
+  function isRefused(id: string, version: number): boolean {
+    const refused = suspended.get(id)
+    return refused !== undefined && version <= refused
+  }
+
+  /** Nobody waits for it; the leases end by themselves. */
+  function reportSuspension({ id: tenant }: Tenant, error: unknown): void {
+    const code = isTenancyError(error) ? error.code : 'UNKNOWN'
+    const about = { event: 'pg-database.suspension', tenant, source: source.name, code }
+    logger.error(about, 'The leases of a suspended tenant could not be revoked; they end by themselves.')
   }
 
   function newRoute(tenant: Tenant, old: Route | undefined): Route {

@@ -36,6 +36,22 @@ describePostgres('a database for every tenant', server => {
     expect(await ground.left()).toEqual([])
   })
 
+  it('a tenant makes objects in its own database, whatever made the first ones', async () => {
+    for (const structure of [
+      { by: 'template', database: ground.template },
+      { by: 'sql', statements: ['create table notes (id int)'] },
+    ] as const) {
+      const isolation = databaseIsolation(ground, { structure })
+      const tenant = tenantOn(ground)
+      await isolation.provision(tenant)
+      const handle = isolation.handle(() => tenant)
+      await handle.query('create table more (id int)')
+      expect((await handle.query('select from notes, more')).rows).toEqual([])
+      await isolation.deprovision(tenant)
+      await isolation.close()
+    }
+  })
+
   describe('a database that is not the tenant’s', () => {
     it('is refused by its identity', async () => {
       const isolation = databaseIsolation(ground)

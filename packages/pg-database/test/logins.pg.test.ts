@@ -244,6 +244,31 @@ describePostgres('the logins of tenants', server => {
       await closeAll()
     })
 
+    it('a lease in its last tenth is used for new connections too, since there is no other', async () => {
+      const source = leases(60_000)
+      let away = false
+      const isolation = open({
+        ...source,
+        lifetime: 600_000,
+        issue: async target => {
+          if (away) throw new Error('no way')
+          return { ...(await source.issue(target)), expiresAt: Date.now() + 30_000 }
+        },
+      })
+      const handle = isolation.handle(() => acme)
+      await handle.query('select 1')
+      away = true
+      const end = 'select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1'
+      await ground.admin.query(end, [acme.placement.database])
+      await handle.query('select 1')
+      expect(isolation.metrics()).toMatchObject({ connections: { opened: 2 }, leases: { issued: 1 } })
+      away = false
+      await ground.admin.query(end, [acme.placement.database])
+      await handle.query('select 1')
+      expect(isolation.metrics().leases.issued).toBe(2)
+      await closeAll()
+    })
+
     it('a lease that cannot be revoked is tried again, and each failure is told', async () => {
       const source = leases(60_000)
       const logger = recorder()
@@ -268,6 +293,24 @@ describePostgres('the logins of tenants', server => {
       ).toHaveLength(2)
       await closeAll()
     })
+  })
+
+  it('that cannot be revoked are given up at their end, and not later', async () => {
+    const source = leases(60_000)
+    const isolation = open({
+      ...source,
+      lifetime: 2_000,
+      issue: async target => ({ ...(await source.issue(target)), expiresAt: Date.now() + 2_000 }),
+      revoke: async () => {
+        throw new Error('not now')
+      },
+    })
+    const begun = Date.now()
+    await isolation.handle(() => acme).query('select 1')
+    await isolation.suspend({ ...acme, status: 'suspended' })
+    expect(isolation.metrics().leases).toMatchObject({ revoked: 0, abandoned: 1 })
+    expect(Date.now() - begun).toBeLessThan(2_700)
+    await closeAll()
   })
 
   it('show their password to nobody', async () => {

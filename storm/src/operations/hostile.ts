@@ -33,6 +33,10 @@ const deniedTexts: readonly Denied[] = [
   [`select set_config('role', 'pg_read_all_data', true)`, '42501', 'STATEMENT_REFUSED'],
   [`select set_config('session_authorization', 'pg_read_all_data', true)`, '42501', 'STATEMENT_REFUSED'],
   [`do $$ begin execute 'set role pg_read_all_data'; end $$`, '42501', 'STATEMENT_REFUSED'],
+]
+
+/** What a tenant may not who uses tables that somebody else owns. */
+export const deniedToUsers: readonly Denied[] = [
   ['alter table notes disable row level security', '42501'],
   ['alter table notes no force row level security', '42501'],
   ['truncate notes', '42501'],

@@ -20,8 +20,11 @@ export interface OpeningTerms {
   readonly applicationName: string | undefined
 }
 
-/** invalid_authorization_specification, invalid_password: nothing was sent yet, so that it can be tried again. */
-const refusedLogin = /^28(?:000|P01)$/
+/**
+ * invalid_authorization_specification, invalid_password; insufficient_privilege of a login that was made for an owner role which has gone
+ * since, and been made anew. Nothing was sent yet, so that it can be tried again.
+ */
+const refusedLogin = /^(?:28000|28P01|42501)$/
 
 /**
  * Opens a connection to a tenant's database with the tenant's login, and sees that it is there. A login that the server does not take

@@ -61,7 +61,7 @@ interface Kept {
 
 /** Of its life, after which a lease is renewed (threats D3). */
 const renewAt = 2 / 3
-/** Of its life, for which a lease must still hold to open a connection with it. */
+/** Of its life, for which a lease must still hold to open a connection with it, if another can be had. */
 const tooShort = 1 / 10
 
 /**
@@ -84,8 +84,19 @@ export function loginKeeper({ source, target, needed, retire, logger, numbers }:
   }
 
   async function take(): Promise<Login> {
-    if (current !== undefined && isGood(current)) return current
-    return issueOnce()
+    const known = current
+    if (known !== undefined && isGood(known)) return known
+    try {
+      return await issueOnce()
+    } catch (error) {
+      // A lease that is nearly over is better than none, while nobody can be asked for another.
+      if (known !== undefined && isUnavailable(error) && !known.retired && !isOver(known)) return known
+      throw error
+    }
+  }
+
+  function isOver({ credentials: { expiresAt } }: Kept): boolean {
+    return expiresAt !== undefined && expiresAt <= Date.now()
   }
 
   function issueOnce(): Promise<Kept> {
@@ -199,7 +210,9 @@ export function loginKeeper({ source, target, needed, retire, logger, numbers }:
         numbers.abandoned += 1
         return
       }
-      await new Promise(resolve => setTimeout(resolve, pause * (0.5 + Math.random())).unref())
+      // No longer than to its end: whoever waits on keeps a password that is of no use any more.
+      const wait = Math.min(pause * (0.5 + Math.random()), end - Date.now())
+      await new Promise(resolve => setTimeout(resolve, wait).unref())
     }
   }
 
@@ -242,4 +255,8 @@ export function loginKeeper({ source, target, needed, retire, logger, numbers }:
       await Promise.all([...all].map(kept => (kept.connections === 0 ? revoke(kept) : undefined)))
     },
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return isTenancyError(error) && error.code === 'CREDENTIALS_UNAVAILABLE'
 }

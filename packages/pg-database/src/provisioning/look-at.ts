@@ -16,6 +16,8 @@ export interface Found {
   readonly database: boolean
   /** Whether the database takes connections. */
   readonly open: boolean
+  /** Whether a drop was interrupted: then the server lets nobody do anything with it but drop it. */
+  readonly invalid: boolean
   /** Of the server, such as 180004. */
   readonly version: number
 }
@@ -36,22 +38,24 @@ export async function lookAt(
     has_role: boolean
     datdba: string | null
     open: boolean | null
+    invalid: boolean | null
     version: number
   }>(
     `select (select shobj_description(oid, 'pg_authid') from pg_roles where rolname = $2) as comment,
             exists (select from pg_roles where rolname = $2) as has_role,
             (select pg_get_userbyid(datdba) from pg_database where datname = $1) as datdba,
-            (select datallowconn from pg_database where datname = $1) as open,
+            (select datallowconn and datconnlimit <> -2 from pg_database where datname = $1) as open,
+            (select datconnlimit = -2 from pg_database where datname = $1) as invalid,
             current_setting('server_version_num')::int as version`,
     [database, owner],
   )
   const [row] = rows
   if (row === undefined) throw new Error('The server gave no answer.')
-  const { comment, has_role, datdba, open, version } = row
+  const { comment, has_role, datdba, open, invalid, version } = row
   const found = has_role ? ownOrForeign(owner, comment, mark) : 'none'
   if (datdba !== null && (datdba !== owner || found === 'none'))
     throw new TenancyError('OBJECT_FOREIGN', { kind: 'database', name: database, owner: `the role ${datdba}` })
-  return { owner: found, database: datdba !== null, open: open === true, version }
+  return { owner: found, database: datdba !== null, open: open === true, invalid: invalid === true, version }
 }
 
 /** A statement for all who make or drop a tenant's database: until their connections end they take turns. */

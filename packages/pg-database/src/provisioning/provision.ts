@@ -67,7 +67,7 @@ async function makeStore(
 ): Promise<void> {
   const { at, target } = terms
   const { database, owner } = target
-  if (found.owner === 'done' && found.database) return
+  if (found.owner === 'done' && found.database && !found.invalid) return
   progress.step = `making the role ${owner}`
   await makeOwner(query, owner, found.owner === 'none', { tenant: tenantDigest(tenant.id) }, found.version)
   if (found.open && (await asProvisioner(at, database, hasIdentity))) return
@@ -168,7 +168,7 @@ async function undo(query: Query, { target, source }: ProvisionTerms, version: n
     const found = await query(`select from pg_roles where rolname = $1`, [target.owner])
     if (found.rows.length === 0) return
     await source.withdraw?.(target)
-    await dropStore(query, target, version)
+    await dropStore(query, target, { version, expel: async () => source.withdraw?.(target) })
   } catch {
     // The error that led here is the one that tells what to mend.
   }

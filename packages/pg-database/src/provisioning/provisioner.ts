@@ -84,6 +84,15 @@ async function opened(at: ProvisionedServer, database: string | undefined): Prom
   return { client, end: () => client.end().catch(ignore) }
 }
 
+/** With what a provisioner connects, whatever the owner of the database wants. */
+const settings = {
+  search_path: 'pg_catalog,pg_temp',
+  statement_timeout: 0,
+  lock_timeout: 0,
+  default_transaction_read_only: 'off',
+  row_security: 'on',
+}
+
 function configOf({ server, login }: ProvisionedServer, database: string | undefined): pg.ClientConfig {
   return {
     host: server.host,
@@ -93,7 +102,10 @@ function configOf({ server, login }: ProvisionedServer, database: string | undef
     password: login.password.reveal(),
     connectionTimeoutMillis: 10_000,
     application_name: 'tenantry provisioner',
-    options: '-c search_path=pg_catalog,pg_temp',
+    // Who owns a database gives it settings, which hold for whoever connects; what a client asks for stands before them.
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
     ...(server.ssl === undefined ? {} : { ssl: server.ssl }),
   }
 }

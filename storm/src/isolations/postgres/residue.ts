@@ -19,9 +19,14 @@ const common = [
     where source = 'session' and setting is distinct from reset_val and name <> all ($1)`,
 ]
 
+/** A query for what stands on a connection and must not, of one column. */
+export function residueQuery(more: readonly string[]): { readonly text: string; readonly values: unknown[] } {
+  return { text: [...common, ...more].join('\nunion all '), values: [theirs] }
+}
+
 /** Takes so many connections, each in a transaction so that a pooler gives each a backend, and looks at what stands on them. */
 export async function residueOn(pool: pg.Pool, connections: number, more: readonly string[]): Promise<string[]> {
-  const text = [...common, ...more].join('\nunion all ')
+  const { text, values } = residueQuery(more)
   const clients = await allOf(Array.from({ length: connections }, () => pool.connect()))
   const found: string[] = []
   // One that is killed while it is looked at, or on its way out, says so to nobody else.
@@ -34,7 +39,7 @@ export async function residueOn(pool: pg.Pool, connections: number, more: readon
       await client.query('begin')
     }
     for (const client of clients) {
-      const { rows } = await client.query<{ residue: string }>(text, [theirs])
+      const { rows } = await client.query<{ residue: string }>(text, values)
       found.push(...rows.map(({ residue }) => residue))
       await client.query('rollback')
     }

@@ -1,5 +1,6 @@
 import { pgRls } from '@tenantry/pg-rls'
 import type { IsolationKind, SubjectTerms } from '../../isolation-kind.ts'
+import { deniedToUsers } from '../../operations/hostile.ts'
 import type { StoredRow, StoredRows, Subject } from '../../subject.ts'
 import { openGround } from '../postgres/ground.ts'
 import { sharedOperations } from '../postgres/operations.ts'
@@ -79,6 +80,7 @@ const statements: Parameters<typeof sharedOperations>[0] = {
     `-- a line\nset local tenantry.tenant_id = 'x'`,
   ],
   denied: () => [
+    ...deniedToUsers,
     [`select tag from notes; set tenantry.tenant_id = 'x'`, '42601'],
     ['select * into temporary stolen from notes', '42501', 'STATEMENT_REFUSED'],
   ],

@@ -1,4 +1,4 @@
-import type { Denied } from '../../operations/hostile.ts'
+import { type Denied, deniedToUsers } from '../../operations/hostile.ts'
 import type { Store } from './stores.ts'
 
 /** What is refused before it is sent: statements that say who the tenant is. */
@@ -52,6 +52,7 @@ export function deniedTexts(own: Store, other: Store): readonly Denied[] {
     `alter role ${other.role} set search_path = ${own.schema}`,
   ]
   return [
+    ...deniedToUsers,
     ...texts.map((text): Denied => [text, '42501']),
     [`select tag from notes; set role ${other.role}`, '42601'],
     [`select set_config('session_replication_role', 'replica', true)`, '42501', 'STATEMENT_REFUSED'],

@@ -27,7 +27,7 @@ export function shared({ name }: Pick<FreshDatabase, 'name'>): readonly string[]
     'create schema helpers',
     'grant usage on schema helpers to public',
     'set local search_path = helpers',
-    ...helpers({ settings: ['role', 'search_path'], definer: true }),
+    ...helpers({ settings: ['role', 'search_path'], dies: 'as its maker' }),
     ...moreHelpers,
   ]
 }
