@@ -1,5 +1,6 @@
 import { type CredentialSource, type Erasure, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
-import { type Query, quoteQualified, tenantDigest } from '@tenantry/pg'
+import { tenantDigest } from '@tenantry/pg'
+import { counterOf, countRows } from './count-rows.ts'
 import { dropStore } from './drop-store.ts'
 import { lockStore, lookAt } from './look-at.ts'
 import { becomeMember } from './memberships.ts'
@@ -17,7 +18,7 @@ export interface DeprovisionTerms {
  *
  * @throws {TenancyError} `OBJECT_FOREIGN` for what it has not made, `TENANT_PROTECTED` for the default tenant, `CREDENTIALS_UNAVAILABLE`
  * while its leases cannot be revoked, `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`, `CONFIG_INVALID`, and `ERASURE_INCOMPLETE` for
- * whatever the server does not let go of.
+ * whatever the server does not let go of, or whose rows cannot be counted.
  */
 export async function dropDatabase(
   tenant: Pick<Tenant, 'id' | 'isDefault'>,
@@ -32,9 +33,10 @@ export async function dropDatabase(
     // First nobody has a login any more, so that nothing is written that is not counted.
     await source.withdraw?.(target)
     await query(becomeMember(target.owner, found.version))
-    const tables = found.open ? await asProvisioner(at, target.database, countRows) : []
+    const tables = found.open ? await countRows(query, at, target, { tenant: digest }, found.version) : []
     try {
-      return { tenant: tenant.id, erased: [...tables, ...(await dropStore(query, target, found.version, digest))] }
+      const store = await dropStore(query, target, found.version, digest)
+      return { tenant: tenant.id, erased: [...tables, ...store.filter(({ name }) => name !== counterOf(target.owner))] }
     } catch (error) {
       // dependent_objects_still_exist; object_in_use
       const { code, detail = '', message = '' } = error as { code?: string; detail?: string; message?: string }
@@ -46,19 +48,4 @@ export async function dropDatabase(
       )
     }
   })
-}
-
-/** Each table with how many rows go with it. */
-async function countRows(query: Query): Promise<Erasure['erased']> {
-  const { rows } = await query<{ schema: string; name: string }>(
-    `select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where c.relkind in ('r', 'm') and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tenantry')
-      order by 1, 2`,
-  )
-  if (rows.length === 0) return []
-  const counts = rows.map(({ schema, name }) => `(select count(*) from only ${quoteQualified(schema, name)})::float8`)
-  // One array, since a row has at most 1,664 columns.
-  const counted = await query<{ counts: readonly number[] }>(`select array[${counts.join(', ')}] as counts`)
-  const numbers = counted.rows[0]?.counts ?? []
-  return rows.map(({ schema, name }, at) => ({ kind: 'table', name: `${schema}.${name}`, count: numbers[at] ?? 0 }))
 }
