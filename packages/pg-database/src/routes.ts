@@ -1,4 +1,4 @@
-import { type CredentialSource, type Logger, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
+import { type CredentialSource, isTenancyError, type Logger, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
 import { type Places, placeOn, type SessionStatePolicy } from '@tenantry/pg'
 import { type ConnectGate, connectGate } from './connections/connect-gate.ts'
 import type { ConnectionBudget } from './connections/connection-budget.ts'
@@ -67,7 +67,7 @@ export function routesOf(terms: RouteTerms): Routes {
     const { id, version, status, placement } = tenant
     if (over.has(status)) {
       // Whoever says so knows it from the registry; those who still have an older snapshot are refused from now on.
-      if (status === 'suspended' && !(suspended.get(id) === version)) void suspend(tenant)
+      if ((suspended.get(id) ?? 0) < version) suspend(tenant).catch(error => report(tenant, error))
       throw new TenancyError('TENANT_SUSPENDED', { tenant: id })
     }
     const refused = suspended.size === 0 ? undefined : suspended.get(id)
@@ -159,6 +159,13 @@ export function routesOf(terms: RouteTerms): Routes {
     if (route !== undefined)
       await leave(id, route, terms.drainTimeout, () => new TenancyError('TENANT_SUSPENDED', { tenant: id }))
     await source.revokeAll?.(targetOf(tenant).target)
+  }
+
+  /** Nobody waits for it. What is left ends with its leases, and each other process does the same for itself. */
+  function report({ id, placement }: Tenant, error: unknown): void {
+    const code = isTenancyError(error) ? error.code : 'UNKNOWN'
+    const about = { event: 'pg-database.suspension', tenant: id, server: placement.server, source: source.name, code }
+    logger.error(about, 'The leases of a tenant that is suspended could not be revoked; they end by themselves.')
   }
 
   async function close(): Promise<void> {

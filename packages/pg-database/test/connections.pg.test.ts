@@ -1,9 +1,9 @@
-import type { Tenant } from '@tenantry/core'
+import { TenancyError, type Tenant } from '@tenantry/core'
 import type { TenantPool } from '@tenantry/pg'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PgDatabase, PgDatabaseOptions } from '../src/index.ts'
-import { databaseIsolation, failureOf, type Ground, makeGround, standing, tenantOn } from './support.ts'
+import { databaseIsolation, failureOf, type Ground, makeGround, silent, standing, tenantOn } from './support.ts'
 
 describePostgres('the connections of many tenants', server => {
   let ground: Ground
@@ -238,6 +238,50 @@ describePostgres('the connections of many tenants', server => {
       expect(await failureOf(isolation.handle(() => tenant).query('select 1'))).toMatchObject({
         code: 'TENANT_SUSPENDED',
       })
+    })
+
+    it.each(['archived', 'deprovisioning'] as const)('or %s: older snapshots are refused', async status => {
+      const isolation = open()
+      const tenant = tenants[0] as Tenant
+      await isolation.handle(() => tenant).query('select 1')
+      const over = { ...tenant, status, version: 2 }
+      for (const snapshot of [over, tenant])
+        expect(await failureOf(isolation.handle(() => snapshot).query('select 1'))).toMatchObject({
+          code: 'TENANT_SUSPENDED',
+        })
+      await expect.poll(sessions).toEqual([])
+    })
+
+    it('while nobody can revoke its leases: that is told once, and ends no process', async () => {
+      const told: object[] = []
+      const unhandled: unknown[] = []
+      const listener = (reason: unknown) => void unhandled.push(reason)
+      process.on('unhandledRejection', listener)
+      let asked = 0
+      const isolation = open(
+        {},
+        {
+          credentials: {
+            ...credentials,
+            async revokeAll() {
+              asked += 1
+              throw new TenancyError('CREDENTIALS_UNAVAILABLE', { source: 'standing', reason: 'the broker is down' })
+            },
+          },
+          logger: { ...silent, error: about => void told.push(about) },
+        },
+      )
+      const suspended = { ...(tenants[0] as Tenant), status: 'suspended' as const, version: 2 }
+      for (const version of [2, 2, 1])
+        expect(
+          await failureOf(isolation.handle(() => ({ ...suspended, version })).query('select 1')),
+        ).toMatchObject({ code: 'TENANT_SUSPENDED' })
+      await expect
+        .poll(() => told)
+        .toEqual([expect.objectContaining({ event: 'pg-database.suspension', code: 'CREDENTIALS_UNAVAILABLE' })])
+      expect(asked).toBe(1)
+      expect(unhandled).toEqual([])
+      process.off('unhandledRejection', listener)
     })
 
     it('are given to nobody who waits for one', async () => {
