@@ -218,9 +218,10 @@ describePostgres('the connections of many tenants', server => {
     it('finish what they do, for so long and no longer', async () => {
       const isolation = open({ drainTimeout: 300 })
       const tenant = tenants[0] as Tenant
-      const quick = isolation.handle(() => tenant).query('select pg_sleep(0.1)')
+      const quick = isolation.handle(() => tenant).query('select pg_sleep(0.2)')
       const slow = failureOf(isolation.handle(() => tenant).query('select pg_sleep(30)'))
-      await expect.poll(sessions).toHaveLength(2)
+      // Not by the server's sessions, which are there before the connection is given.
+      await expect.poll(() => isolation.metrics().connections.busy, { interval: 5 }).toBe(2)
       await isolation.suspend({ ...tenant, status: 'suspended' })
       await quick
       expect(await slow).toMatchObject({ code: 'CONNECTION_LOST' })
