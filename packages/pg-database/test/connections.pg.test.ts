@@ -1,9 +1,9 @@
-import type { Tenant } from '@tenantry/core'
+import { TenancyError, type Tenant } from '@tenantry/core'
 import type { TenantPool } from '@tenantry/pg'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PgDatabase, PgDatabaseOptions } from '../src/index.ts'
-import { databaseIsolation, failureOf, type Ground, makeGround, standing, tenantOn } from './support.ts'
+import { databaseIsolation, failureOf, type Ground, makeGround, silent, standing, tenantOn } from './support.ts'
 
 describePostgres('the connections of many tenants', server => {
   let ground: Ground
@@ -155,7 +155,7 @@ describePostgres('the connections of many tenants', server => {
   it('are reset between units of work of one tenant', async () => {
     const isolation = open({ max: 1, maxPerTenant: 1 })
     await of(isolation, 0).query('select pg_advisory_lock(7)')
-    const look = "select count(*)::int as locks from pg_locks where locktype = 'advisory'"
+    const look = "select count(*)::int as locks from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
     expect((await of(isolation, 0).query(look)).rows).toEqual([{ locks: 0 }])
     expect(isolation.metrics().connections.opened).toBe(1)
   })
@@ -218,9 +218,10 @@ describePostgres('the connections of many tenants', server => {
     it('finish what they do, for so long and no longer', async () => {
       const isolation = open({ drainTimeout: 300 })
       const tenant = tenants[0] as Tenant
-      const quick = isolation.handle(() => tenant).query('select pg_sleep(0.1)')
+      const quick = isolation.handle(() => tenant).query('select pg_sleep(0.2)')
       const slow = failureOf(isolation.handle(() => tenant).query('select pg_sleep(30)'))
-      await expect.poll(sessions).toHaveLength(2)
+      // Not by the server's sessions, which are there before the connection is given.
+      await expect.poll(() => isolation.metrics().connections.busy, { interval: 5 }).toBe(2)
       await isolation.suspend({ ...tenant, status: 'suspended' })
       await quick
       expect(await slow).toMatchObject({ code: 'CONNECTION_LOST' })
@@ -238,6 +239,50 @@ describePostgres('the connections of many tenants', server => {
       expect(await failureOf(isolation.handle(() => tenant).query('select 1'))).toMatchObject({
         code: 'TENANT_SUSPENDED',
       })
+    })
+
+    it.each(['archived', 'deprovisioning'] as const)('or %s: older snapshots are refused', async status => {
+      const isolation = open()
+      const tenant = tenants[0] as Tenant
+      await isolation.handle(() => tenant).query('select 1')
+      const over = { ...tenant, status, version: 2 }
+      for (const snapshot of [over, tenant])
+        expect(await failureOf(isolation.handle(() => snapshot).query('select 1'))).toMatchObject({
+          code: 'TENANT_SUSPENDED',
+        })
+      await expect.poll(sessions).toEqual([])
+    })
+
+    it('while nobody can revoke its leases: that is told once, and ends no process', async () => {
+      const told: object[] = []
+      const unhandled: unknown[] = []
+      const listener = (reason: unknown) => void unhandled.push(reason)
+      process.on('unhandledRejection', listener)
+      let asked = 0
+      const isolation = open(
+        {},
+        {
+          credentials: {
+            ...credentials,
+            async revokeAll() {
+              asked += 1
+              throw new TenancyError('CREDENTIALS_UNAVAILABLE', { source: 'standing', reason: 'the broker is down' })
+            },
+          },
+          logger: { ...silent, error: about => void told.push(about) },
+        },
+      )
+      const suspended = { ...(tenants[0] as Tenant), status: 'suspended' as const, version: 2 }
+      for (const version of [2, 2, 1])
+        expect(await failureOf(isolation.handle(() => ({ ...suspended, version })).query('select 1'))).toMatchObject({
+          code: 'TENANT_SUSPENDED',
+        })
+      await expect
+        .poll(() => told)
+        .toEqual([expect.objectContaining({ event: 'pg-database.suspension', code: 'CREDENTIALS_UNAVAILABLE' })])
+      expect(asked).toBe(1)
+      expect(unhandled).toEqual([])
+      process.off('unhandledRejection', listener)
     })
 
     it('are given to nobody who waits for one', async () => {

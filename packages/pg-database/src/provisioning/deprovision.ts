@@ -1,6 +1,6 @@
 import { type CredentialSource, type Erasure, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
 import { tenantDigest } from '@tenantry/pg'
-import { countRows } from './count-rows.ts'
+import { counterOf, countRows } from './count-rows.ts'
 import { dropStore } from './drop-store.ts'
 import { lockStore, lookAt } from './look-at.ts'
 import { becomeMember } from './memberships.ts'
@@ -34,11 +34,14 @@ export async function dropDatabase(
     // First nobody has a login any more, so that nothing is written that is not counted.
     await source.withdraw?.(target)
     await query(becomeMember(target.owner, found.version))
-    const tables = found.open ? await asProvisioner(at, target.database, countRows) : []
+    const tables = found.open ? await countRows(query, at, target, { tenant: digest }, found.version) : []
     try {
       const expel = async () => source.withdraw?.(target)
       const dropped = await dropStore(query, target, { version: found.version, tenant: digest, expel })
-      return { tenant: tenant.id, erased: [...tables, ...dropped] }
+      return {
+        tenant: tenant.id,
+        erased: [...tables, ...dropped.filter(({ name }) => name !== counterOf(target.owner))],
+      }
     } catch (error) {
       // dependent_objects_still_exist; object_in_use
       const { code, detail = '', message = '' } = error as { code?: string; detail?: string; message?: string }
