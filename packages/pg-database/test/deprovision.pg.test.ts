@@ -49,6 +49,8 @@ describePostgres('erasing a tenant’s database', server => {
   it('is not stopped by settings that the tenant has given its database', async () => {
     const tenant = await provisioned()
     const handle = isolation.handle(() => tenant)
+    await handle.query('alter table notes enable row level security')
+    await handle.query('alter table notes force row level security')
     for (const setting of ["statement_timeout = '1ms'", 'default_transaction_read_only = on', 'row_security = on'])
       await handle.query(`alter database ${tenant.placement.database} set ${setting}`)
     const { erased } = await isolation.deprovision(tenant)

@@ -9,12 +9,14 @@ describePostgres('a tenant that is suspended', server => {
   let ground: Ground
   let isolation: PgDatabase
   let fails = false
+  let revocations = 0
   const events: unknown[] = []
   beforeAll(async () => {
     ground = await makeGround(server)
     const credentials: CredentialSource = {
       ...standing(),
       async revokeAll() {
+        revocations += 1
         if (fails) throw new TenancyError('CREDENTIALS_UNAVAILABLE', { source: 'standing', reason: 'it is down' })
       },
     }
@@ -33,7 +35,8 @@ describePostgres('a tenant that is suspended', server => {
     await isolation.provision(before)
     await ask(before)
     await isolation.suspend({ ...before, status: 'suspended', version: before.version + 1 })
-    expect(await failureOf(ask(before))).toMatchObject({ code: 'TENANT_SUSPENDED' })
+    for (const version of [before.version, before.version + 1])
+      expect(await failureOf(ask({ ...before, version }))).toMatchObject({ code: 'TENANT_SUSPENDED' })
     const now = { ...before, version: before.version + 2 }
     await ask(now)
     expect(await failureOf(ask(before))).toMatchObject({ code: 'TENANT_SUSPENDED' })
@@ -43,6 +46,7 @@ describePostgres('a tenant that is suspended', server => {
       code: 'TENANT_SUSPENDED',
     })
     await sleep(50)
+    expect(revocations).toBe(1)
     await client.query('select 1')
     client.release()
     await isolation.deprovision(now)
