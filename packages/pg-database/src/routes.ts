@@ -1,4 +1,11 @@
-import { type CredentialSource, isTenancyError, type Logger, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
+import {
+  type CredentialSource,
+  isTenancyError,
+  type Logger,
+  type LoginTarget,
+  TenancyError,
+  type Tenant,
+} from '@tenantry/core'
 import { type Places, placeOn, type SessionStatePolicy } from '@tenantry/pg'
 import { type ConnectGate, connectGate } from './connections/connect-gate.ts'
 import type { ConnectionBudget } from './connections/connection-budget.ts'

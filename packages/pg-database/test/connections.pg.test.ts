@@ -274,9 +274,9 @@ describePostgres('the connections of many tenants', server => {
       )
       const suspended = { ...(tenants[0] as Tenant), status: 'suspended' as const, version: 2 }
       for (const version of [2, 2, 1])
-        expect(
-          await failureOf(isolation.handle(() => ({ ...suspended, version })).query('select 1')),
-        ).toMatchObject({ code: 'TENANT_SUSPENDED' })
+        expect(await failureOf(isolation.handle(() => ({ ...suspended, version })).query('select 1'))).toMatchObject({
+          code: 'TENANT_SUSPENDED',
+        })
       await expect
         .poll(() => told)
         .toEqual([expect.objectContaining({ event: 'pg-database.suspension', code: 'CREDENTIALS_UNAVAILABLE' })])

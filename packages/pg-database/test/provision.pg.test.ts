@@ -7,7 +7,10 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeDatabaseTemplate, type PgDatabase, type PgDatabaseOptions, postgresLeases } from '../src/index.ts'
-import { databaseIsolation, failureOf, type Ground, makeGround, silent, tenantOn } from './support.ts'
+import { ownName } from '../src/placement.ts'
+import { provisionDatabase } from '../src/provisioning/provision.ts'
+import { provisionerPool } from '../src/provisioning/provisioner.ts'
+import { databaseIsolation, failureOf, type Ground, makeGround, silent, standing, tenantOn } from './support.ts'
 
 describePostgres('provisioning a database for a tenant', server => {
   let ground: Ground
@@ -151,79 +154,55 @@ describePostgres('provisioning a database for a tenant', server => {
   })
 
   describe('that fails', () => {
-    it.each([
-      [
-        'statements that are wrong',
-        { structure: { by: 'sql', statements: ['create table notes (id int)', 'nonsense'] } },
-        'PROVISIONING_FAILED',
-      ],
-      [
-        'migrations that end the transaction',
-        { structure: { by: 'migrate', migrate: (query: (sql: string) => Promise<unknown>) => query('commit; begin') } },
-        'PROVISIONING_FAILED',
-      ],
-      ['a template that is missing', { structure: { by: 'template', database: 'nowhere' } }, 'TEMPLATE_MISSING'],
-    ])('for %s leaves nothing', async (_, options, code) => {
-      const isolation = open(options as never)
-      expect(await failureOf(isolation.provision(tenantOn(ground)))).toMatchObject({ code })
+    /** Provisions, with something done just before a statement is sent. */
+    async function provisionWith(tenant: Tenant, before: (text: string) => Promise<unknown>): Promise<void> {
+      const { host, port, provisioner, template } = ground
+      const { database = '', epoch = '' } = tenant.placement
+      const at = { server: { host, port }, login: provisioner }
+      const pool = provisionerPool(at)
+      pool.on('connect', client => {
+        const send = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
+        const query = async (...args: unknown[]) => {
+          await before(String(args[0]))
+          return send(...args)
+        }
+        Object.assign(client, { query })
+      })
+      const target = {
+        tenant: tenant.id,
+        server: 'one',
+        host,
+        port,
+        database,
+        owner: ownName(tenant.id, ground.prefix),
+      }
+      const structure = { by: 'template', database: template } as const
+      const terms = { at: { ...at, pool }, target, epoch, structure, source: standing() }
+      await provisionDatabase(tenant, terms).finally(() => pool.end())
+    }
+
+    it('after the login was made takes that away too', async () => {
+      const failure = await failureOf(
+        provisionWith(tenantOn(ground), async text => {
+          if (/^comment on role (?!.*(?:"making"|"login"))/.test(text)) throw new Error('not today')
+        }),
+      )
+      expect(failure).toMatchObject({ code: 'PROVISIONING_FAILED', details: { step: 'ending' } })
       expect(await ground.left()).toEqual([])
     })
 
-    it('for credentials that cannot be had leaves nothing', async () => {
-      const isolation = open({
-        credentials: {
-          name: 'away',
-          issue: async () => {
-            throw new TenancyError('CREDENTIALS_UNAVAILABLE', { source: 'away', reason: 'away' })
-          },
-        },
-      })
-      expect(await failureOf(isolation.provision(tenantOn(ground)))).toMatchObject({ code: 'CREDENTIALS_UNAVAILABLE' })
-      expect(await ground.left()).toEqual([])
-    })
-
-    it('without a provisioner makes nothing', async () => {
-      expect(await failureOf(open({ provisioners: {} }).provision(tenantOn(ground)))).toMatchObject({
-        code: 'CONFIG_INVALID',
-      })
-    })
-  })
-
-  describe('what somebody else made', () => {
-    it.each([
-      [
-        'database',
-        (name: string) => [`create database ${name} allow_connections false`],
-        (name: string) => [`drop database ${name}`],
-      ],
-      ['role', (name: string) => [`create role ${name}`], (name: string) => [`drop role ${name}`]],
-      ['role', (name: string) => [`create role ${name}_login`], (name: string) => [`drop role ${name}_login`]],
-    ])('a %s of the name is neither adopted nor dropped', async (kind, make, drop) => {
-      const isolation = open()
+    it('because somebody else has just made a database of that name leaves it there', async () => {
       const tenant = tenantOn(ground)
-      const name = String(tenant.placement.database)
-      for (const sql of make(name)) await ground.admin.query(sql)
-      const before = await ground.left()
-      expect(await failureOf(isolation.provision(tenant))).toMatchObject({ code: 'OBJECT_FOREIGN', details: { kind } })
-      expect(await ground.left()).toEqual(before)
-      for (const sql of drop(name)) await ground.admin.query(sql)
-    })
-
-    it('a database that a placement names and another tenant owns', async () => {
-      const isolation = open()
-      const tenant = tenantOn(ground)
-      await isolation.provision(tenant)
-      const thief = tenantOn(ground)
-      const placed = { ...thief, placement: { ...thief.placement, database: tenant.placement.database ?? '' } }
-      expect(await failureOf(isolation.provision(placed))).toMatchObject({
-        code: 'OBJECT_FOREIGN',
-        details: { kind: 'database' },
-      })
-      expect(await failureOf(isolation.deprovision(placed))).toMatchObject({ code: 'OBJECT_FOREIGN' })
-      expect(await failureOf(isolation.handle(() => placed).query('select 1'))).toMatchObject({
-        code: expect.stringMatching(/^(?:CONFIG_INVALID|TENANT_STORE_MISSING)$/),
-      })
-      await isolation.deprovision(tenant)
+      const { database } = tenant.placement
+      const failure = await failureOf(
+        provisionWith(tenant, async text => {
+          if (!text.startsWith('create database')) return
+          await ground.admin.query(`create database ${database} owner ${ground.provisioner.username}`)
+        }),
+      )
+      expect(failure).toMatchObject({ code: 'PROVISIONING_FAILED' })
+      expect(await ground.left()).toEqual([`database ${database}`])
+      await ground.admin.query(`drop database ${database}`)
     })
   })
 

@@ -9,20 +9,24 @@ export async function dropStore(
   query: Query,
   { database, owner }: StoreNames,
   version: number,
-  tenant?: string,
+  tenant: string,
 ): Promise<Erasure['erased']> {
   const erased: { kind: string; name: string; count: number }[] = []
   await query(becomeMember(owner, version))
   const { rows: logins } = await query<{ name: string }>(
     `select r.rolname as name from pg_roles r where shobj_description(r.oid, 'pg_authid') = $1`,
-    [markText({ ...(tenant === undefined ? {} : { tenant }), login: true })],
+    [markText({ tenant, login: true })],
   )
   // Nobody else gets in, and whoever is in can be ended by a member of their role.
   for (const { name } of logins) {
     await query(`alter role ${quoteIdentifier(name)} nologin`)
     await query(becomeMember(name, version))
   }
-  const there = await query('select from pg_database where datname = $1', [database])
+  // Somebody else may have made one of that name since it was looked at, even one that the provisioner could drop.
+  const there = await query(`select from pg_database where datname = $1 and pg_get_userbyid(datdba) = $2`, [
+    database,
+    owner,
+  ])
   if (there.rows.length > 0) {
     await query(`alter database ${quoteIdentifier(database)} with allow_connections false`)
     await query(`drop database ${quoteIdentifier(database)} with (force)`)

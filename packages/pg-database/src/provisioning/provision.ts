@@ -46,7 +46,7 @@ export async function provisionDatabase(tenant: Pick<Tenant, 'id'>, terms: Provi
         progress.step = 'ending'
         await atOnce(query, [markRole(target.owner, mark), leaveMembership(target.owner, found.version)])
       } catch (error) {
-        if (found.owner === 'none') await undo(query, terms, found.version)
+        if (found.owner === 'none') await undo(query, terms, found.version, mark.tenant)
         throw error
       }
     })
@@ -163,12 +163,12 @@ async function fill(
 }
 
 /** What this call has made, and nothing else. What cannot be undone is marked, and made anew next time. */
-async function undo(query: Query, { target, source }: ProvisionTerms, version: number): Promise<void> {
+async function undo(query: Query, { target, source }: ProvisionTerms, version: number, tenant: string): Promise<void> {
   try {
     const found = await query(`select from pg_roles where rolname = $1`, [target.owner])
     if (found.rows.length === 0) return
     await source.withdraw?.(target)
-    await dropStore(query, target, version)
+    await dropStore(query, target, version, tenant)
   } catch {
     // The error that led here is the one that tells what to mend.
   }
