@@ -189,6 +189,14 @@ describePostgres('the connections of many tenants', server => {
       expect(isolation.metrics().connections.timeouts).toBe(1)
     })
 
+    it('whoever gave up leaves nothing behind', async () => {
+      const isolation = open({ max: 1, queueTimeout: 50 })
+      const lease = await of(isolation, 0).connect()
+      expect(await failureOf(of(isolation, 1).query('select 1'))).toMatchObject({ code: 'POOL_EXHAUSTED' })
+      expect(isolation.metrics().connections).toMatchObject({ tenants: 1, waiting: 0 })
+      lease.release()
+    })
+
     it('the tenant has as many as it may have', async () => {
       const isolation = open({ max: 5, maxPerTenant: 1, queueTimeout: 100 })
       const lease = await of(isolation, 0).connect()

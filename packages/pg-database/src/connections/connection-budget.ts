@@ -106,7 +106,9 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
       function settle(): void {
         clearTimeout(timer)
         lane.waiters.delete(waiter)
-        if (lane.waiters.size === 0) hungry.delete(lane)
+        if (lane.waiters.size > 0) return
+        hungry.delete(lane)
+        forget(lane)
       }
       const waiter: Waiter = {
         since,
