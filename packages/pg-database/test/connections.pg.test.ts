@@ -95,6 +95,15 @@ describePostgres('the connections of many tenants', server => {
     })
   })
 
+  it('are counted once, also while one is closed for another', async () => {
+    const isolation = open({ max: 1 })
+    await of(isolation, 0).query('select 1')
+    const next = of(isolation, 1).query('select 1')
+    expect(isolation.metrics().connections).toMatchObject({ total: 1, closing: 1, opening: 0, busy: 0, idle: 0 })
+    await next
+    expect(isolation.metrics().connections).toMatchObject({ total: 1, closing: 0, opening: 0, busy: 0, idle: 1 })
+  })
+
   it('are shared fairly: a thousand waiting requests of one tenant do not keep another waiting', async () => {
     const isolation = open({ max: 2, maxPerTenant: 2, turn: 10, queueTimeout: 60_000 })
     let served = 0

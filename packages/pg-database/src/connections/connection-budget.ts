@@ -85,6 +85,8 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
   const idle = new Map<Connection, Lane>()
   const numbers = { hits: 0, misses: 0, opened: 0, failed: 0, evicted: 0, yielded: 0, timeouts: 0 }
   let total = 0
+  /** Openings that wait for the room of a connection that is still being closed, and counted as such. */
+  let roomless = 0
 
   function lane(tenant: string, open: Lane['open']): Lane {
     const nobody = { busy: new Set<Connection>(), waiters: new Set<Waiter>(), refusal: undefined }
@@ -192,7 +194,11 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
     // The next one who wants a connection as much comes before this one does again.
     if (hungry.delete(lane)) hungry.add(lane)
     try {
-      await room
+      if (room !== undefined) {
+        roomless += 1
+        await room
+        roomless -= 1
+      }
       // They may all have given up, or been served by others, while the room was made.
       if (lane.waiters.size < lane.opening) end()
       else await openNow(lane)
@@ -343,7 +349,7 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
     metrics: () => ({
       ...{ max, total, ...numbers, idle: idle.size, tenants: lanes.size },
       busy: sum(({ busy }) => busy.size),
-      opening: sum(({ opening }) => opening),
+      opening: sum(({ opening }) => opening) - roomless,
       closing: sum(({ closing }) => closing),
       waiting: sum(({ waiters }) => waiters.size),
     }),
