@@ -313,6 +313,29 @@ describePostgres('the connections of many tenants', server => {
     })
   })
 
+  it.each(['query', 'connect'] as const)(
+    'are those of the tenant that was asked for, whatever becomes of the object: %s',
+    async way => {
+      const subject = { ...(tenants[0] as Tenant) }
+      const isolation = open(
+        {},
+        { credentials: { ...credentials, ready: async () => void Object.assign(subject, tenants[1]) } },
+      )
+      const pool = isolation.handle(() => subject)
+      if (way === 'query') {
+        const { rows } = await pool.query('select current_database() as database')
+        expect(rows).toEqual([{ database: tenants[0]?.placement.database }])
+        return
+      }
+      const lease = await pool.connect()
+      expect((await failureOf(lease.query('select 1'))).code).toBe('SCOPE_MISMATCH')
+      Object.assign(subject, tenants[0])
+      const { rows } = await lease.query('select current_database() as database')
+      expect(rows).toEqual([{ database: tenants[0]?.placement.database }])
+      lease.release()
+    },
+  )
+
   it('are refused once the isolation is closed', async () => {
     const isolation = open()
     await of(isolation, 0).query('select 1')
