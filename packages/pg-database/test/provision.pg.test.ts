@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type CredentialSource, TenancyError, type Tenant } from '@tenantry/core'
+import type { CredentialSource, Tenant } from '@tenantry/core'
 import { tenantDigest } from '@tenantry/pg'
 import { startFaultProxy } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
