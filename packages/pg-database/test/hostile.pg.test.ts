@@ -75,6 +75,12 @@ describePostgres('a hostile tenant', server => {
       code: 'ERASURE_INCOMPLETE',
       details: { objects: ['its tables, whose rows cannot be counted (division by zero)'] },
     })
+    // Nor has the provisioner its data at hand from now on.
+    const { rows } = await ground.admin.query(`select pg_has_role($1, $2, 'USAGE') as has`, [
+      ground.provisioner.username,
+      tenant.placement.database,
+    ])
+    expect(rows).toEqual([{ has: false }])
     const handle = isolation.handle(() => tenant)
     await handle.query('alter table notes no force row level security')
     await isolation.deprovision(tenant)

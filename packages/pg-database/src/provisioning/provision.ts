@@ -6,7 +6,7 @@ import { type DatabaseStructure, defaultTemplate } from './database-structure.ts
 import { dropStore } from './drop-store.ts'
 import { type Found, lockStore, lookAt } from './look-at.ts'
 import { markRole } from './mark.ts'
-import { becomeMember, leaveMembership, letGrant } from './memberships.ts'
+import { becomeMember, leaveAfter, leaveMembership, letGrant } from './memberships.ts'
 import { asProvisioner, atOnce, type ProvisionedServer, together } from './provisioner.ts'
 import { makeStandingLogin } from './standing-login.ts'
 import { takeOver } from './take-over.ts'
@@ -47,6 +47,7 @@ export async function provisionDatabase(tenant: Pick<Tenant, 'id'>, terms: Provi
         await atOnce(query, [markRole(target.owner, mark), leaveMembership(target.owner, found.version)])
       } catch (error) {
         if (found.owner === 'none') await undo(query, terms, found.version, mark.tenant)
+        await leaveAfter(query, target.owner, found.version)
         throw error
       }
     })
