@@ -349,6 +349,9 @@ describePostgres('the connections of many tenants', server => {
     ['maxPerTenant', { maxPerTenant: 0 }],
     ['queueTimeout', { queueTimeout: -1 }],
     ['idleTimeout', { idleTimeout: Number.NaN }],
+    ['queueTimeout', { queueTimeout: 2 ** 31 }],
+    ['connectTimeout', { connectTimeout: 0 }],
+    ['drainTimeout', { drainTimeout: Number.NaN }],
     ['turn', { turn: -1 }],
   ])('need a %s that makes sense: %o', (field, connections) => {
     expect(() => open(connections)).toThrow(

@@ -68,13 +68,7 @@ export interface ConnectionBudget {
 export function connectionBudget(options: BudgetOptions): ConnectionBudget {
   const { max = 20, queueTimeout = 5_000, idleTimeout = 10_000, turn = 50 } = options
   const { maxPerTenant = Math.max(1, Math.floor(max / 4)) } = options
-  for (const [field, value] of Object.entries({ max, maxPerTenant, queueTimeout, idleTimeout })) {
-    if (Number.isInteger(value) && value > 0) continue
-    throw new TenancyError('ARGUMENT_INVALID', {
-      field: `connections.${field}`,
-      rule: 'must be a whole number above 0',
-    })
-  }
+  checkNumbers({ max, maxPerTenant, queueTimeout, idleTimeout })
   if (!(turn >= 0))
     throw new TenancyError('ARGUMENT_INVALID', { field: 'connections.turn', rule: 'must not be negative' })
 
@@ -354,5 +348,17 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
       waiting: sum(({ waiters }) => waiters.size),
     }),
     close: () => clearInterval(sweep),
+  }
+}
+
+/** The longest that timers know, in milliseconds; anything longer is over at once. */
+const longest = 2 ** 31 - 1
+
+/** @throws {TenancyError} `ARGUMENT_INVALID` */
+export function checkNumbers(numbers: Readonly<Record<string, number>>): void {
+  for (const [field, value] of Object.entries(numbers)) {
+    if (Number.isInteger(value) && value > 0 && value <= longest) continue
+    const rule = `must be a whole number from 1 to ${longest}`
+    throw new TenancyError('ARGUMENT_INVALID', { field: `connections.${field}`, rule })
   }
 }
