@@ -120,7 +120,7 @@ export const mutants = [
   { name: 'a role of somebody else is adopted', ...database('provisioning/mark', 'provision'), find: 'if (comment === markText(mark)) return', replace: 'if (comment === null || comment === markText(mark)) return' },
   { name: 'the tenant may change its identity', ...database('identity', 'provision'), find: 'grant select on ${identityTable} to ${owner}', replace: 'grant all on ${identityTable} to ${owner}' },
   { name: 'a lease that is replaced lives on', ...database('logins/login-keeper', 'logins'), find: 'if (before !== undefined) drop(before)', replace: '' },
-  { name: 'a login that is refused is used again', ...database('connections/open-connection', 'logins'), find: '    logins.rejected(login)\n', replace: '' },
+  { name: 'a login that is refused is used again', ...database('connections/open-connection', 'logins'), find: '    if (refusedLogin.test(codeOf(error))) logins.rejected(login)\n', replace: '' },
   { name: 'leases outlive the suspension', ...database('routes', 'logins'), find: '    await route.logins.end()\n', replace: '' },
   { name: 'tenants of an unknown isolation are served by the first', ...pool('placed', 'placed', 'pg-database'), find: "    if (name !== undefined && all.has(name)) return name\n", replace: "    if (name !== undefined) return all.has(name) ? name : 'row'\n" },
   { name: 'a source is believed twice', ...pool('placed', 'placed', 'pg-database'), find: 'chosenFor.id !== tenant.id', replace: "chosenFor.id === ''" },

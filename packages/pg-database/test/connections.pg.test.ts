@@ -95,6 +95,15 @@ describePostgres('the connections of many tenants', server => {
     })
   })
 
+  it('are counted once, also while one is closed for another', async () => {
+    const isolation = open({ max: 1 })
+    await of(isolation, 0).query('select 1')
+    const next = of(isolation, 1).query('select 1')
+    expect(isolation.metrics().connections).toMatchObject({ total: 1, closing: 1, opening: 0, busy: 0, idle: 0 })
+    await next
+    expect(isolation.metrics().connections).toMatchObject({ total: 1, closing: 0, opening: 0, busy: 0, idle: 1 })
+  })
+
   it('are shared fairly: a thousand waiting requests of one tenant do not keep another waiting', async () => {
     const isolation = open({ max: 2, maxPerTenant: 2, turn: 10, queueTimeout: 60_000 })
     let served = 0
@@ -187,6 +196,14 @@ describePostgres('the connections of many tenants', server => {
       lease.release()
       expect((await of(isolation, 1).query('select 1 as one')).rows).toEqual([{ one: 1 }])
       expect(isolation.metrics().connections.timeouts).toBe(1)
+    })
+
+    it('whoever gave up leaves nothing behind', async () => {
+      const isolation = open({ max: 1, queueTimeout: 50 })
+      const lease = await of(isolation, 0).connect()
+      expect(await failureOf(of(isolation, 1).query('select 1'))).toMatchObject({ code: 'POOL_EXHAUSTED' })
+      expect(isolation.metrics().connections).toMatchObject({ tenants: 1, waiting: 0 })
+      lease.release()
     })
 
     it('the tenant has as many as it may have', async () => {
@@ -296,6 +313,29 @@ describePostgres('the connections of many tenants', server => {
     })
   })
 
+  it.each(['query', 'connect'] as const)(
+    'are those of the tenant that was asked for, whatever becomes of the object: %s',
+    async way => {
+      const subject = { ...(tenants[0] as Tenant) }
+      const isolation = open(
+        {},
+        { credentials: { ...credentials, ready: async () => void Object.assign(subject, tenants[1]) } },
+      )
+      const pool = isolation.handle(() => subject)
+      if (way === 'query') {
+        const { rows } = await pool.query('select current_database() as database')
+        expect(rows).toEqual([{ database: tenants[0]?.placement.database }])
+        return
+      }
+      const lease = await pool.connect()
+      expect((await failureOf(lease.query('select 1'))).code).toBe('SCOPE_MISMATCH')
+      Object.assign(subject, tenants[0])
+      const { rows } = await lease.query('select current_database() as database')
+      expect(rows).toEqual([{ database: tenants[0]?.placement.database }])
+      lease.release()
+    },
+  )
+
   it('are refused once the isolation is closed', async () => {
     const isolation = open()
     await of(isolation, 0).query('select 1')
@@ -309,6 +349,9 @@ describePostgres('the connections of many tenants', server => {
     ['maxPerTenant', { maxPerTenant: 0 }],
     ['queueTimeout', { queueTimeout: -1 }],
     ['idleTimeout', { idleTimeout: Number.NaN }],
+    ['queueTimeout', { queueTimeout: 2 ** 31 }],
+    ['connectTimeout', { connectTimeout: 0 }],
+    ['drainTimeout', { drainTimeout: Number.NaN }],
     ['turn', { turn: -1 }],
   ])('need a %s that makes sense: %o', (field, connections) => {
     expect(() => open(connections)).toThrow(

@@ -3,7 +3,7 @@ import { tenantDigest } from '@tenantry/pg'
 import { counterOf, countRows } from './count-rows.ts'
 import { dropStore } from './drop-store.ts'
 import { lockStore, lookAt } from './look-at.ts'
-import { becomeMember } from './memberships.ts'
+import { becomeMember, leaveAfter } from './memberships.ts'
 import { asProvisioner, type ProvisionedServer } from './provisioner.ts'
 
 /** What erasing needs to know. */
@@ -34,8 +34,8 @@ export async function dropDatabase(
     // First nobody has a login any more, so that nothing is written that is not counted.
     await source.withdraw?.(target)
     await query(becomeMember(target.owner, found.version))
-    const tables = found.open ? await countRows(query, at, target, { tenant: digest }, found.version) : []
     try {
+      const tables = found.open ? await countRows(query, at, target, { tenant: digest }, found.version) : []
       const expel = async () => source.withdraw?.(target)
       const dropped = await dropStore(query, target, { version: found.version, tenant: digest, expel })
       return {
@@ -43,6 +43,7 @@ export async function dropDatabase(
         erased: [...tables, ...dropped.filter(({ name }) => name !== counterOf(target.owner))],
       }
     } catch (error) {
+      await leaveAfter(query, target.owner, found.version)
       // dependent_objects_still_exist; object_in_use
       const { code, detail = '', message = '' } = error as { code?: string; detail?: string; message?: string }
       if (code !== '2BP01' && code !== '55006') throw error
