@@ -16,7 +16,12 @@ import {
 } from '@tenantry/pg'
 import type pg from 'pg'
 import { lookOver } from './checks/look-over.ts'
-import { type BudgetMetrics, type BudgetOptions, connectionBudget } from './connections/connection-budget.ts'
+import {
+  type BudgetMetrics,
+  type BudgetOptions,
+  checkNumbers,
+  connectionBudget,
+} from './connections/connection-budget.ts'
 import type { LeaseNumbers } from './logins/login-keeper.ts'
 import { checkPrefix, type DatabaseNaming, type DatabaseServer } from './placement.ts'
 import type { DatabaseStructure } from './provisioning/database-structure.ts'
@@ -80,12 +85,13 @@ export function pgDatabase(options: PgDatabaseOptions): PgDatabase {
   const { structure = { by: 'template' }, onUnsafe = 'refuse', sessionState = 'detect' } = options
   checkOptions(options)
   const keyPrefix = checkPrefix(options.keyPrefix ?? 't_')
+  const { connectTimeout = 5_000, drainTimeout = 5_000 } = connections
+  checkNumbers({ connectTimeout, drainTimeout })
   const budget = connectionBudget(connections)
   const numbers = { issued: 0, renewed: 0, renewalsFailed: 0, revoked: 0, revocationsFailed: 0, abandoned: 0 }
   const routes = routesOf({
     ...{ servers, source: credentials, budget, keyPrefix, sessionState, logger, numbers },
-    connectTimeout: connections.connectTimeout ?? 5_000,
-    drainTimeout: connections.drainTimeout ?? 5_000,
+    ...{ connectTimeout, drainTimeout },
     applicationName: options.applicationName,
   })
   const verify = () => lookOver({ servers, provisioners, credentials, keyPrefix, structure })

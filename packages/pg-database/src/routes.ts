@@ -74,8 +74,7 @@ export function routesOf(terms: RouteTerms): Routes {
     const { id, version, status, placement } = tenant
     if (over.has(status)) {
       // Whoever says so knows it from the registry; those who still have an older snapshot are refused from now on.
-      if (status === 'suspended' && !isRefused(id, version))
-        suspend(tenant).catch(error => reportSuspension(tenant, error))
+      if (!isRefused(id, version)) suspend(tenant).catch(error => reportSuspension(tenant, error))
       throw new TenancyError('TENANT_SUSPENDED', { tenant: id })
     }
     // For ever: whoever has a snapshot from before may come after those who have a newer one.

@@ -1,9 +1,9 @@
-import type { Tenant } from '@tenantry/core'
+import { TenancyError, type Tenant } from '@tenantry/core'
 import type { TenantPool } from '@tenantry/pg'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PgDatabase, PgDatabaseOptions } from '../src/index.ts'
-import { databaseIsolation, failureOf, type Ground, makeGround, standing, tenantOn } from './support.ts'
+import { databaseIsolation, failureOf, type Ground, makeGround, silent, standing, tenantOn } from './support.ts'
 
 describePostgres('the connections of many tenants', server => {
   let ground: Ground
@@ -95,6 +95,15 @@ describePostgres('the connections of many tenants', server => {
     })
   })
 
+  it('are counted once, also while one is closed for another', async () => {
+    const isolation = open({ max: 1 })
+    await of(isolation, 0).query('select 1')
+    const next = of(isolation, 1).query('select 1')
+    expect(isolation.metrics().connections).toMatchObject({ total: 1, closing: 1, opening: 0, busy: 0, idle: 0 })
+    await next
+    expect(isolation.metrics().connections).toMatchObject({ total: 1, closing: 0, opening: 0, busy: 0, idle: 1 })
+  })
+
   it('are shared fairly: a thousand waiting requests of one tenant do not keep another waiting', async () => {
     const isolation = open({ max: 2, maxPerTenant: 2, turn: 10, queueTimeout: 60_000 })
     let served = 0
@@ -155,7 +164,7 @@ describePostgres('the connections of many tenants', server => {
   it('are reset between units of work of one tenant', async () => {
     const isolation = open({ max: 1, maxPerTenant: 1 })
     await of(isolation, 0).query('select pg_advisory_lock(7)')
-    const look = "select count(*)::int as locks from pg_locks where locktype = 'advisory'"
+    const look = "select count(*)::int as locks from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
     expect((await of(isolation, 0).query(look)).rows).toEqual([{ locks: 0 }])
     expect(isolation.metrics().connections.opened).toBe(1)
   })
@@ -189,6 +198,14 @@ describePostgres('the connections of many tenants', server => {
       expect(isolation.metrics().connections.timeouts).toBe(1)
     })
 
+    it('whoever gave up leaves nothing behind', async () => {
+      const isolation = open({ max: 1, queueTimeout: 50 })
+      const lease = await of(isolation, 0).connect()
+      expect(await failureOf(of(isolation, 1).query('select 1'))).toMatchObject({ code: 'POOL_EXHAUSTED' })
+      expect(isolation.metrics().connections).toMatchObject({ tenants: 1, waiting: 0 })
+      lease.release()
+    })
+
     it('the tenant has as many as it may have', async () => {
       const isolation = open({ max: 5, maxPerTenant: 1, queueTimeout: 100 })
       const lease = await of(isolation, 0).connect()
@@ -218,9 +235,10 @@ describePostgres('the connections of many tenants', server => {
     it('finish what they do, for so long and no longer', async () => {
       const isolation = open({ drainTimeout: 300 })
       const tenant = tenants[0] as Tenant
-      const quick = isolation.handle(() => tenant).query('select pg_sleep(0.1)')
+      const quick = isolation.handle(() => tenant).query('select pg_sleep(0.2)')
       const slow = failureOf(isolation.handle(() => tenant).query('select pg_sleep(30)'))
-      await expect.poll(sessions).toHaveLength(2)
+      // Not by the server's sessions, which are there before the connection is given.
+      await expect.poll(() => isolation.metrics().connections.busy, { interval: 5 }).toBe(2)
       await isolation.suspend({ ...tenant, status: 'suspended' })
       await quick
       expect(await slow).toMatchObject({ code: 'CONNECTION_LOST' })
@@ -240,6 +258,50 @@ describePostgres('the connections of many tenants', server => {
       })
     })
 
+    it.each(['archived', 'deprovisioning'] as const)('or %s: older snapshots are refused', async status => {
+      const isolation = open()
+      const tenant = tenants[0] as Tenant
+      await isolation.handle(() => tenant).query('select 1')
+      const over = { ...tenant, status, version: 2 }
+      for (const snapshot of [over, tenant])
+        expect(await failureOf(isolation.handle(() => snapshot).query('select 1'))).toMatchObject({
+          code: 'TENANT_SUSPENDED',
+        })
+      await expect.poll(sessions).toEqual([])
+    })
+
+    it('while nobody can revoke its leases: that is told once, and ends no process', async () => {
+      const told: object[] = []
+      const unhandled: unknown[] = []
+      const listener = (reason: unknown) => void unhandled.push(reason)
+      process.on('unhandledRejection', listener)
+      let asked = 0
+      const isolation = open(
+        {},
+        {
+          credentials: {
+            ...credentials,
+            async revokeAll() {
+              asked += 1
+              throw new TenancyError('CREDENTIALS_UNAVAILABLE', { source: 'standing', reason: 'the broker is down' })
+            },
+          },
+          logger: { ...silent, error: about => void told.push(about) },
+        },
+      )
+      const suspended = { ...(tenants[0] as Tenant), status: 'suspended' as const, version: 2 }
+      for (const version of [2, 2, 1])
+        expect(await failureOf(isolation.handle(() => ({ ...suspended, version })).query('select 1'))).toMatchObject({
+          code: 'TENANT_SUSPENDED',
+        })
+      await expect
+        .poll(() => told)
+        .toEqual([expect.objectContaining({ event: 'pg-database.suspension', code: 'CREDENTIALS_UNAVAILABLE' })])
+      expect(asked).toBe(1)
+      expect(unhandled).toEqual([])
+      process.off('unhandledRejection', listener)
+    })
+
     it('are given to nobody who waits for one', async () => {
       const isolation = open({ max: 1 })
       const lease = await of(isolation, 0).connect()
@@ -250,6 +312,29 @@ describePostgres('the connections of many tenants', server => {
       await suspending
     })
   })
+
+  it.each(['query', 'connect'] as const)(
+    'are those of the tenant that was asked for, whatever becomes of the object: %s',
+    async way => {
+      const subject = { ...(tenants[0] as Tenant) }
+      const isolation = open(
+        {},
+        { credentials: { ...credentials, ready: async () => void Object.assign(subject, tenants[1]) } },
+      )
+      const pool = isolation.handle(() => subject)
+      if (way === 'query') {
+        const { rows } = await pool.query('select current_database() as database')
+        expect(rows).toEqual([{ database: tenants[0]?.placement.database }])
+        return
+      }
+      const lease = await pool.connect()
+      expect((await failureOf(lease.query('select 1'))).code).toBe('SCOPE_MISMATCH')
+      Object.assign(subject, tenants[0])
+      const { rows } = await lease.query('select current_database() as database')
+      expect(rows).toEqual([{ database: tenants[0]?.placement.database }])
+      lease.release()
+    },
+  )
 
   it('are refused once the isolation is closed', async () => {
     const isolation = open()
@@ -264,6 +349,9 @@ describePostgres('the connections of many tenants', server => {
     ['maxPerTenant', { maxPerTenant: 0 }],
     ['queueTimeout', { queueTimeout: -1 }],
     ['idleTimeout', { idleTimeout: Number.NaN }],
+    ['queueTimeout', { queueTimeout: 2 ** 31 }],
+    ['connectTimeout', { connectTimeout: 0 }],
+    ['drainTimeout', { drainTimeout: Number.NaN }],
     ['turn', { turn: -1 }],
   ])('need a %s that makes sense: %o', (field, connections) => {
     expect(() => open(connections)).toThrow(

@@ -4,7 +4,11 @@ import { startFaultProxy } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ConnectGate } from '../src/connections/connect-gate.ts'
+import { openConnection } from '../src/connections/open-connection.ts'
 import { type PgDatabase, type PostgresLeases, postgresLeases } from '../src/index.ts'
+import { loginKeeper } from '../src/logins/login-keeper.ts'
+import { ownName } from '../src/placement.ts'
 import { databaseIsolation, failureOf, type Ground, makeGround, silent, tenantOn } from './support.ts'
 import { recorder } from './support-leases.ts'
 
@@ -334,6 +338,37 @@ describePostgres('the logins of tenants', server => {
     const { rows } = await ground.admin.query('select query from pg_stat_activity')
     expect(JSON.stringify(rows)).not.toContain(password)
     lease.release()
+    await closeAll()
+  })
+
+  it('that are replaced while a connection waits for its turn are revoked after it; it keeps no password', async () => {
+    const source = leases(60_000)
+    const { host, port, prefix } = ground
+    const { database = '', epoch = '' } = acme.placement
+    const target = { tenant: acme.id, server: 'one', host, port, database, owner: ownName(acme.id, prefix) }
+    const numbers = { issued: 0, renewed: 0, renewalsFailed: 0, revoked: 0, revocationsFailed: 0, abandoned: 0 }
+    const surroundings = { needed: () => true, retire: () => undefined, logger: silent, numbers }
+    const keeper = loginKeeper({ source, target, ...surroundings })
+    const login = await keeper.take()
+    const gate: ConnectGate = {
+      async enter(connect) {
+        keeper.rejected(login)
+        await sleep(500)
+        return connect()
+      },
+    }
+    const connection = await openConnection({
+      ...{ target, gate, server: { host, port }, logins: keeper, connectTimeout: 5_000, applicationName: undefined },
+      placement: { server: 'one', database, epoch },
+    })
+    expect(connection.login).toBe(login)
+    expect(connection.retired).toBe(true)
+    expect(numbers).toMatchObject({ issued: 1, revoked: 0 })
+    const shown = inspect(connection.session.client, { depth: 20, showHidden: true })
+    expect(shown).not.toContain(login.credentials.password.reveal())
+    await connection.close()
+    await expect.poll(logins).toEqual([])
+    await keeper.end()
     await closeAll()
   })
 })

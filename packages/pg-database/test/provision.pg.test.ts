@@ -211,19 +211,20 @@ describePostgres('provisioning a database for a tenant', server => {
 
     it('a database that a placement names and another tenant owns', async () => {
       const isolation = open()
-      const tenant = tenantOn(ground)
+      const [tenant, thief] = [tenantOn(ground), tenantOn(ground)]
       await isolation.provision(tenant)
-      const thief = tenantOn(ground)
       const placed = { ...thief, placement: { ...thief.placement, database: tenant.placement.database ?? '' } }
-      expect(await failureOf(isolation.provision(placed))).toMatchObject({
-        code: 'OBJECT_FOREIGN',
-        details: { kind: 'database' },
-      })
-      expect(await failureOf(isolation.deprovision(placed))).toMatchObject({ code: 'OBJECT_FOREIGN' })
+      const foreign = { code: 'OBJECT_FOREIGN', details: { kind: 'database' } }
+      expect(await failureOf(isolation.provision(placed))).toMatchObject(foreign)
+      expect(await failureOf(isolation.deprovision(placed))).toMatchObject(foreign)
       expect(await failureOf(isolation.handle(() => placed).query('select 1'))).toMatchObject({
         code: expect.stringMatching(/^(?:CONFIG_INVALID|TENANT_STORE_MISSING)$/),
       })
-      await isolation.deprovision(tenant)
+      // Also for one who has a role and a database of its own.
+      await isolation.provision(thief)
+      expect(await failureOf(isolation.provision(placed))).toMatchObject(foreign)
+      expect(await failureOf(isolation.deprovision(placed))).toMatchObject(foreign)
+      for (const each of [tenant, thief]) await isolation.deprovision(each)
     })
   })
 

@@ -81,9 +81,11 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
       })
     }
     const tenantScope = scope(tenant)
+    // Before anything is waited for: a source of the caller's own may put another tenant into the same object meanwhile.
+    const at = places(tenant)
     const preparing = prepare()
     if (preparing !== undefined) await preparing
-    const place = await places(tenant).forStatement()
+    const place = await at.forStatement()
     try {
       checkStillOpen()
       return (await runStatement(place, statement, tenantScope, 'alone')).result()
@@ -99,8 +101,9 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     // A source of the caller's own may give the same object again, with another tenant in it.
     const { id } = tenant
     const tenantScope = scope(tenant)
+    const at = places(tenant)
     await prepare()
-    const place = await places(tenant).forLease()
+    const place = await at.forLease()
     try {
       checkStillOpen()
     } catch (error) {

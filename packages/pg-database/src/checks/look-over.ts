@@ -18,7 +18,7 @@ export async function lookOver(terms: LookOverTerms): Promise<readonly Finding[]
   const { servers, provisioners, credentials, keyPrefix, structure } = terms
   const found = await Promise.all(
     Object.entries(servers).map(async ([name, server]) => {
-      const login = provisioners[name]
+      const login = Object.hasOwn(provisioners, name) ? provisioners[name] : undefined
       const onServer =
         login === undefined
           ? []

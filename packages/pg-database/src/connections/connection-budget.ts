@@ -68,13 +68,7 @@ export interface ConnectionBudget {
 export function connectionBudget(options: BudgetOptions): ConnectionBudget {
   const { max = 20, queueTimeout = 5_000, idleTimeout = 10_000, turn = 50 } = options
   const { maxPerTenant = Math.max(1, Math.floor(max / 4)) } = options
-  for (const [field, value] of Object.entries({ max, maxPerTenant, queueTimeout, idleTimeout })) {
-    if (Number.isInteger(value) && value > 0) continue
-    throw new TenancyError('ARGUMENT_INVALID', {
-      field: `connections.${field}`,
-      rule: 'must be a whole number above 0',
-    })
-  }
+  checkNumbers({ max, maxPerTenant, queueTimeout, idleTimeout })
   if (!(turn >= 0))
     throw new TenancyError('ARGUMENT_INVALID', { field: 'connections.turn', rule: 'must not be negative' })
 
@@ -85,6 +79,8 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
   const idle = new Map<Connection, Lane>()
   const numbers = { hits: 0, misses: 0, opened: 0, failed: 0, evicted: 0, yielded: 0, timeouts: 0 }
   let total = 0
+  /** Openings that wait for the room of a connection that is still being closed, and counted as such. */
+  let roomless = 0
 
   function lane(tenant: string, open: Lane['open']): Lane {
     const nobody = { busy: new Set<Connection>(), waiters: new Set<Waiter>(), refusal: undefined }
@@ -106,7 +102,9 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
       function settle(): void {
         clearTimeout(timer)
         lane.waiters.delete(waiter)
-        if (lane.waiters.size === 0) hungry.delete(lane)
+        if (lane.waiters.size > 0) return
+        hungry.delete(lane)
+        forget(lane)
       }
       const waiter: Waiter = {
         since,
@@ -190,7 +188,11 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
     // The next one who wants a connection as much comes before this one does again.
     if (hungry.delete(lane)) hungry.add(lane)
     try {
-      await room
+      if (room !== undefined) {
+        roomless += 1
+        await room
+        roomless -= 1
+      }
       // They may all have given up, or been served by others, while the room was made.
       if (lane.waiters.size < lane.opening) end()
       else await openNow(lane)
@@ -341,10 +343,22 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
     metrics: () => ({
       ...{ max, total, ...numbers, idle: idle.size, tenants: lanes.size },
       busy: sum(({ busy }) => busy.size),
-      opening: sum(({ opening }) => opening),
+      opening: sum(({ opening }) => opening) - roomless,
       closing: sum(({ closing }) => closing),
       waiting: sum(({ waiters }) => waiters.size),
     }),
     close: () => clearInterval(sweep),
+  }
+}
+
+/** The longest that timers know, in milliseconds; anything longer is over at once. */
+const longest = 2 ** 31 - 1
+
+/** @throws {TenancyError} `ARGUMENT_INVALID` */
+export function checkNumbers(numbers: Readonly<Record<string, number>>): void {
+  for (const [field, value] of Object.entries(numbers)) {
+    if (Number.isInteger(value) && value > 0 && value <= longest) continue
+    const rule = `must be a whole number from 1 to ${longest}`
+    throw new TenancyError('ARGUMENT_INVALID', { field: `connections.${field}`, rule })
   }
 }

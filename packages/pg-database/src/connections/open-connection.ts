@@ -34,20 +34,29 @@ const refusedLogin = /^(?:28000|28P01|42501)$/
  * `CREDENTIALS_REFUSED`, `DATABASE_UNAVAILABLE`
  */
 export async function openConnection(terms: OpeningTerms): Promise<Connection> {
+  try {
+    return await attempt(terms)
+  } catch (error) {
+    if (!refusedLogin.test(codeOf(error))) throw told(error, terms)
+  }
+  try {
+    return await attempt(terms)
+  } catch (error) {
+    throw told(error, terms)
+  }
+}
+
+async function attempt(terms: OpeningTerms): Promise<Connection> {
   const { logins, gate } = terms
   const login = await logins.take()
+  // From now on, not from when it connects: until then it waits for its turn, and meanwhile the login could be revoked.
+  logins.opened(login)
   try {
     return await gate.enter(() => connect(terms, login))
   } catch (error) {
-    if (!refusedLogin.test(codeOf(error))) throw told(error, terms)
-    logins.rejected(login)
-  }
-  const another = await logins.take()
-  try {
-    return await gate.enter(() => connect(terms, another))
-  } catch (error) {
-    if (refusedLogin.test(codeOf(error))) logins.rejected(another)
-    throw told(error, terms)
+    logins.closed(login)
+    if (refusedLogin.test(codeOf(error))) logins.rejected(login)
+    throw error
   }
 }
 
@@ -68,17 +77,15 @@ async function connect(terms: OpeningTerms, login: Login): Promise<Connection> {
   // Whoever waits for it is told; without a listener the loss of a connection would end the process.
   client.on('error', ignore)
   const ended = new Promise<void>(resolve => void client.once('end', resolve))
-  logins.opened(login)
-  void ended.then(() => logins.closed(login))
   try {
     await client.connect()
-    // It is kept for as long as the connection is, where a look at the client would show it.
-    client.password = ''
+    forgetPassword(client)
     await checkIdentity(client, target.tenant, placement)
   } catch (error) {
     await end(client, ended)
     throw error
   }
+  void ended.then(() => logins.closed(login))
   const session = sessionOf(client)
   let closing: Promise<void> | undefined
   const connection: Connection = {
@@ -89,6 +96,13 @@ async function connect(terms: OpeningTerms, login: Login): Promise<Connection> {
     close: () => (closing ??= end(client, ended)),
   }
   return connection
+}
+
+/** `pg` keeps it for as long as the connection is, where a look at the client or at the heap would show it. */
+function forgetPassword(client: pg.Client): void {
+  client.password = ''
+  const { connectionParameters } = client as unknown as { readonly connectionParameters: { password: string } }
+  connectionParameters.password = ''
 }
 
 /** Milliseconds that a server has to say goodbye. */

@@ -1,5 +1,8 @@
-import type { Erasure } from '@tenantry/core'
-import { type Query, quoteQualified } from '@tenantry/pg'
+import { randomBytes } from 'node:crypto'
+import { type Erasure, isTenancyError, type LoginTarget, secret, TenancyError } from '@tenantry/core'
+import { type Query, quoteIdentifier, quoteQualified } from '@tenantry/pg'
+import { asProvisioner, atOnce, type ProvisionedServer } from './provisioner.ts'
+import { makeStandingLogin } from './standing-login.ts'
 
 interface Table {
   readonly schema: string
@@ -8,11 +11,46 @@ interface Table {
   readonly forced: boolean
 }
 
+/** The login that counts. Marked as the tenant's, so that it goes with the others, also after a crash. */
+export function counterOf(owner: string): string {
+  return `${owner}_count`
+}
+
 /**
- * Each table of a tenant with how many rows go with it; as the provisioner, in the tenant's database. Nothing of the tenant's may run
- * here, since it would run with the provisioner's rights: a table that is read by its owner asks no policy, unless it is forced to.
+ * Each table of a tenant with how many rows it has.
+ *
+ * Counting runs code of the tenant, which owns its tables: policies that it forces on their owner, functions that the planner
+ * evaluates for an index. As the provisioner that code could make roles, and become other tenants. SET ROLE would not keep it from
+ * that, since it can RESET ROLE. So whoever counts has logged in as nothing but the tenant.
+ *
+ * @param query - as the provisioner, who is a member of the owner role now.
+ * @throws {TenancyError} `ERASURE_INCOMPLETE` when they cannot be counted; `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`.
  */
-export async function countRows(query: Query): Promise<Erasure['erased']> {
+export async function countRows(
+  query: Query,
+  { server }: ProvisionedServer,
+  target: LoginTarget,
+  mark: { readonly tenant: string },
+  version: number,
+): Promise<Erasure['erased']> {
+  const login = { username: counterOf(target.owner), password: secret(randomBytes(32).toString('base64url')) }
+  await makeStandingLogin(query, target, mark, login, version)
+  const database = quoteIdentifier(target.database)
+  // The owner of a database sets what it likes in it, and says who connects: it must not keep itself from being erased.
+  await atOnce(query, [
+    `alter database ${database} reset all`,
+    `alter database ${database} connection limit -1`,
+    `grant connect on database ${database} to ${quoteIdentifier(target.owner)}`,
+  ])
+  return asProvisioner({ server, login }, target.database, countAll).catch((error: unknown) => {
+    if (isTenancyError(error)) throw error
+    const objects = [`its tables, whose rows cannot be counted (${(error as Error).message})`]
+    throw new TenancyError('ERASURE_INCOMPLETE', { tenant: target.tenant, objects }, { cause: error })
+  })
+}
+
+/** As the tenant. What its policies would hide goes as well, and what belongs to another role cannot be read. */
+async function countAll(query: Query): Promise<Erasure['erased']> {
   const { rows } = await query<Table>(
     `select n.nspname as schema, c.relname as name, pg_has_role(c.relowner, 'usage') as owned, c.relforcerowsecurity as forced
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -23,7 +61,7 @@ export async function countRows(query: Query): Promise<Erasure['erased']> {
   for (const { schema, name } of owned.filter(({ forced }) => forced)) {
     await query(`alter table only ${quoteQualified(schema, name)} no force row level security`)
   }
-  // Whatever policy still applies, be it since a moment ago, is an error and not asked.
+  // Whatever policy still applies, be it since a moment ago, is an error.
   await query('set row_security = off')
   const counts = owned.map(({ schema, name }) => `(select count(*) from only ${quoteQualified(schema, name)})::float8`)
   // One array, since a row has at most 1,664 columns.

@@ -1,9 +1,9 @@
 import { type CredentialSource, type Erasure, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
 import { tenantDigest } from '@tenantry/pg'
-import { countRows } from './count-rows.ts'
+import { counterOf, countRows } from './count-rows.ts'
 import { dropStore } from './drop-store.ts'
 import { lockStore, lookAt } from './look-at.ts'
-import { becomeMember } from './memberships.ts'
+import { becomeMember, leaveAfter } from './memberships.ts'
 import { asProvisioner, type ProvisionedServer } from './provisioner.ts'
 
 /** What erasing needs to know. */
@@ -34,12 +34,16 @@ export async function dropDatabase(
     // First nobody has a login any more, so that nothing is written that is not counted.
     await source.withdraw?.(target)
     await query(becomeMember(target.owner, found.version))
-    const tables = found.open ? await asProvisioner(at, target.database, countRows) : []
     try {
+      const tables = found.open ? await countRows(query, at, target, { tenant: digest }, found.version) : []
       const expel = async () => source.withdraw?.(target)
       const dropped = await dropStore(query, target, { version: found.version, tenant: digest, expel })
-      return { tenant: tenant.id, erased: [...tables, ...dropped] }
+      return {
+        tenant: tenant.id,
+        erased: [...tables, ...dropped.filter(({ name }) => name !== counterOf(target.owner))],
+      }
     } catch (error) {
+      await leaveAfter(query, target.owner, found.version)
       // dependent_objects_still_exist; object_in_use
       const { code, detail = '', message = '' } = error as { code?: string; detail?: string; message?: string }
       if (code !== '2BP01' && code !== '55006') throw error

@@ -12,22 +12,23 @@ import { becomeMember } from './memberships.ts'
 export async function dropStore(
   query: Query,
   { database, owner }: StoreNames,
-  { version, tenant, expel }: { version: number; tenant?: string; expel: () => Promise<unknown> },
+  { version, tenant, expel }: { version: number; tenant: string; expel: () => Promise<unknown> },
 ): Promise<Erasure['erased']> {
   const erased: { kind: string; name: string; count: number }[] = []
   await query(becomeMember(owner, version))
   const { rows: logins } = await query<{ name: string }>(
     `select r.rolname as name from pg_roles r where shobj_description(r.oid, 'pg_authid') = $1`,
-    [markText({ ...(tenant === undefined ? {} : { tenant }), login: true })],
+    [markText({ tenant, login: true })],
   )
   // Nobody else gets in, and whoever is in can be ended by a member of their role.
   for (const { name } of logins) {
     await query(`alter role ${quoteIdentifier(name)} nologin`)
     await query(becomeMember(name, version))
   }
+  // Somebody else may have made one of that name since it was looked at, even one that the provisioner could drop.
   const { rows: there } = await query<{ invalid: boolean }>(
-    'select datconnlimit = -2 as invalid from pg_database where datname = $1',
-    [database],
+    'select datconnlimit = -2 as invalid from pg_database where datname = $1 and pg_get_userbyid(datdba) = $2',
+    [database, owner],
   )
   if (there[0] !== undefined) {
     // One whose drop was interrupted takes no connections, and no change.

@@ -17,3 +17,8 @@ export async function letGrant(query: Query, role: string, broker: string, versi
   if (version < 160000) return
   await query(`grant ${quoteIdentifier(role)} to ${quoteIdentifier(broker)} with admin true, inherit false, set false`)
 }
+
+/** {@link leaveMembership} after a failure, whose error is the one that tells what to mend. */
+export async function leaveAfter(query: Query, role: string, version: number): Promise<void> {
+  await query(leaveMembership(role, version)).catch(() => undefined)
+}

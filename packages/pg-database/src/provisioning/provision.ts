@@ -6,7 +6,7 @@ import { type DatabaseStructure, defaultTemplate } from './database-structure.ts
 import { dropStore } from './drop-store.ts'
 import { type Found, lockStore, lookAt } from './look-at.ts'
 import { markRole } from './mark.ts'
-import { becomeMember, leaveMembership, letGrant } from './memberships.ts'
+import { becomeMember, leaveAfter, leaveMembership, letGrant } from './memberships.ts'
 import { asProvisioner, atOnce, type ProvisionedServer, together } from './provisioner.ts'
 import { makeStandingLogin } from './standing-login.ts'
 import { takeOver } from './take-over.ts'
@@ -46,7 +46,8 @@ export async function provisionDatabase(tenant: Pick<Tenant, 'id'>, terms: Provi
         progress.step = 'ending'
         await atOnce(query, [markRole(target.owner, mark), leaveMembership(target.owner, found.version)])
       } catch (error) {
-        if (found.owner === 'none') await undo(query, terms, found.version)
+        if (found.owner === 'none') await undo(query, terms, found.version, mark.tenant)
+        await leaveAfter(query, target.owner, found.version)
         throw error
       }
     })
@@ -163,12 +164,12 @@ async function fill(
 }
 
 /** What this call has made, and nothing else. What cannot be undone is marked, and made anew next time. */
-async function undo(query: Query, { target, source }: ProvisionTerms, version: number): Promise<void> {
+async function undo(query: Query, { target, source }: ProvisionTerms, version: number, tenant: string): Promise<void> {
   try {
     const found = await query(`select from pg_roles where rolname = $1`, [target.owner])
     if (found.rows.length === 0) return
     await source.withdraw?.(target)
-    await dropStore(query, target, { version, expel: async () => source.withdraw?.(target) })
+    await dropStore(query, target, { version, tenant, expel: async () => source.withdraw?.(target) })
   } catch {
     // The error that led here is the one that tells what to mend.
   }

@@ -60,10 +60,15 @@ interface Lent {
 }
 
 async function lent(pool: pg.Pool): Promise<Lent> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw connectError(error)
+  // Somebody listens from the call that gives it, not from the promise: the server may say in one packet that it is ready, and that
+  // it goes down.
+  const client = await new Promise<pg.PoolClient>((resolve, reject) => {
+    pool.connect((error, given) => {
+      if (given === undefined) return reject(connectError(error))
+      given.on('error', ignore)
+      resolve(given)
+    })
   })
-  client.on('error', ignore)
   return {
     client,
     async end(usable) {
