@@ -133,10 +133,10 @@ describePostgres('the connections of many tenants', server => {
   })
 
   it('that are idle are closed', async () => {
-    const isolation = open({ idleTimeout: 100 })
+    const isolation = open({ idleTimeout: 1_000 })
     await of(isolation, 0).query('select 1')
     expect(await sessions()).toHaveLength(1)
-    await expect.poll(sessions).toEqual([])
+    await expect.poll(sessions, { timeout: 10_000 }).toEqual([])
     expect(isolation.metrics().connections).toMatchObject({ total: 0, tenants: 0 })
   })
 
@@ -185,13 +185,13 @@ describePostgres('the connections of many tenants', server => {
 
   describe('when none is free in time', () => {
     it('the budget is exhausted: POOL_EXHAUSTED says when to come again, and nothing is sent', async () => {
-      const isolation = open({ max: 1, queueTimeout: 100 })
+      const isolation = open({ max: 1, queueTimeout: 1_000 })
       const lease = await of(isolation, 0).connect()
       const failure = await failureOf(of(isolation, 1).query('select 1'))
       expect(failure).toMatchObject({
         code: 'POOL_EXHAUSTED',
         status: 503,
-        details: { tenant: tenants[1]?.id, limit: 'budget', retryAfter: 1 },
+        details: { tenant: tenants[1]?.id, limit: 'budget', retryAfter: expect.toBeOneOf([1, 2]) },
       })
       lease.release()
       expect((await of(isolation, 1).query('select 1 as one')).rows).toEqual([{ one: 1 }])
@@ -207,7 +207,7 @@ describePostgres('the connections of many tenants', server => {
     })
 
     it('the tenant has as many as it may have', async () => {
-      const isolation = open({ max: 5, maxPerTenant: 1, queueTimeout: 100 })
+      const isolation = open({ max: 5, maxPerTenant: 1, queueTimeout: 1_000 })
       const lease = await of(isolation, 0).connect()
       expect(await failureOf(of(isolation, 0).query('select 1'))).toMatchObject({
         code: 'POOL_EXHAUSTED',

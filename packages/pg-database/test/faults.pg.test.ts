@@ -121,7 +121,7 @@ describePostgres('faults of one database are nobody else’s', () => {
 
   it('D10 a connection that is in use is not closed for another tenant', async () => {
     const [acme, globex] = (await provisioned(2)) as [Tenant, Tenant]
-    const isolation = open({ connections: { max: 1, queueTimeout: 200 } })
+    const isolation = open({ connections: { max: 1, queueTimeout: 1_500 } })
     const lease = await isolation.handle(() => acme).connect()
     await lease.query('begin')
     expect(await failureOf(texts(isolation, globex))).toMatchObject({ code: 'POOL_EXHAUSTED' })
