@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PgDatabase } from '@tenantry/pg-database'
 import type pg from 'pg'
+import { driverCodes, errorCode } from '../../error-code.ts'
 import { leasing } from '../../transaction.ts'
 import { expectThat, type Operation } from '../../turn.ts'
 import { residueQuery } from '../postgres/residue.ts'
@@ -10,6 +11,8 @@ import { loginsOf, ownerOf } from './names.ts'
 const ownRole = `select 'the role ' || current_user where current_user = session_user`
 
 const residue = residueQuery([ownRole])
+
+const closedCodes = [...driverCodes, 'Error: Client was closed and is not queryable']
 
 /** What stands on connections when nobody uses any of them. */
 export async function sessionResidue(
@@ -29,7 +32,7 @@ export async function sessionResidue(
     if (client.getTransactionStatus() !== 'I') found.push('an open transaction')
     // One that grows old is closed, whoever looks at it.
     const { rows } = await client.query<{ residue: string }>(residue.text, residue.values).catch((error: unknown) => {
-      if (clients.has(client)) throw error
+      if (!closedCodes.includes(errorCode(error))) throw error
       return { rows: [] }
     })
     found.push(...rows.map(row => row.residue))
