@@ -47,7 +47,7 @@ export interface LoginKeeper {
   rejected(login: Login): void
   opened(login: Login): void
   closed(login: Login): void
-  /** Gives up all logins, and resolves when they are revoked, or it is certain that somebody will try on. */
+  /** Gives up all logins, and resolves when they are revoked, or some seconds later, while it is tried on. */
   end(): Promise<void>
 }
 
@@ -59,6 +59,8 @@ interface Kept {
   revoking: Promise<void> | undefined
 }
 
+/** Milliseconds that whoever gives up a tenant's logins waits for their revocation; after that it is tried on without them. */
+const patience = 5_000
 /** Of its life, after which a lease is renewed (threats D3). */
 const renewAt = 2 / 3
 /** Of its life, for which a lease must still hold to open a connection with it, if another can be had. */
@@ -252,7 +254,13 @@ export function loginKeeper({ source, target, needed, retire, logger, numbers }:
       current = undefined
       for (const kept of all) drop(kept)
       await issuing?.catch(() => undefined)
-      await Promise.all([...all].map(kept => (kept.connections === 0 ? revoke(kept) : undefined)))
+      const revoking = Promise.all([...all].map(kept => (kept.connections === 0 ? revoke(kept) : undefined)))
+      let timer: NodeJS.Timeout | undefined
+      const enough = new Promise<void>(resolve => {
+        timer = setTimeout(resolve, patience)
+      })
+      await Promise.race([revoking, enough])
+      clearTimeout(timer)
     },
   }
 }
