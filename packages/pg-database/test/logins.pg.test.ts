@@ -315,27 +315,27 @@ describePostgres('the logins of tenants', server => {
     expect(isolation.metrics().leases).toMatchObject({ revoked: 0, abandoned: 1 })
     expect(Date.now() - begun).toBeLessThan(2_700)
     await closeAll()
+  })
 
-    it('whoever closes is not kept until the leases end', async () => {
-      const source = leases(60_000)
-      let away = false
-      const isolation = open({
-        ...source,
-        revoke: async (credentials, target) => {
-          if (away) throw new Error('not now')
-          await source.revoke(credentials, target)
-        },
-      })
-      await isolation.handle(() => acme).query('select 1')
-      away = true
-      const start = performance.now()
-      await isolation.close()
-      expect(performance.now() - start).toBeLessThan(20_000)
-      expect(await logins()).toHaveLength(1)
-      away = false
-      await expect.poll(logins, { timeout: 20_000 }).toEqual([])
-      await closeAll()
+  it('whoever closes is not kept until the leases end', async () => {
+    const source = leases(60_000)
+    let away = false
+    const isolation = open({
+      ...source,
+      revoke: async (credentials, target) => {
+        if (away) throw new Error('not now')
+        await source.revoke(credentials, target)
+      },
     })
+    await isolation.handle(() => acme).query('select 1')
+    away = true
+    const start = performance.now()
+    await isolation.close()
+    expect(performance.now() - start).toBeLessThan(20_000)
+    expect(await logins()).toHaveLength(1)
+    away = false
+    await expect.poll(logins, { timeout: 20_000 }).toEqual([])
+    await closeAll()
   })
 
   it('show their password to nobody', async () => {
