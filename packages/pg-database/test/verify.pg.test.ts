@@ -1,15 +1,19 @@
 import type { Tenant } from '@tenantry/core'
+import { type PostgresServer, startPostgres } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PgDatabase } from '../src/index.ts'
 import { databaseIsolation, failureOf, type Ground, makeGround, tenantOn } from './support.ts'
 
-describePostgres('verify() finds what would let tenants reach each other', server => {
+// A server of its own: what is broken on purpose would be found by the checks of every other test.
+describePostgres('verify() finds what would let tenants reach each other', () => {
+  let server: PostgresServer
   let ground: Ground
   let isolation: PgDatabase
   let acme: Tenant
   let globex: Tenant
   beforeAll(async () => {
+    server = await startPostgres()
     ground = await makeGround(server)
     isolation = databaseIsolation(ground)
     ;[acme, globex] = [tenantOn(ground), tenantOn(ground)]
@@ -18,6 +22,7 @@ describePostgres('verify() finds what would let tenants reach each other', serve
   afterAll(async () => {
     await isolation?.close()
     await ground?.close()
+    await server?.stop()
   })
   const nameOf = (tenant: Tenant) => String(tenant.placement.database)
 

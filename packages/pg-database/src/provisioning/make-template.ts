@@ -4,7 +4,7 @@ import type pg from 'pg'
 import type { DatabaseServer } from '../placement.ts'
 import { defaultTemplate } from './database-structure.ts'
 import { lockStore } from './look-at.ts'
-import { asProvisioner, type ProvisionerLogin, together } from './provisioner.ts'
+import { asProvisioner, atOnce, type ProvisionerLogin, together } from './provisioner.ts'
 
 /** Options of {@link makeDatabaseTemplate}. */
 export interface DatabaseTemplateOptions {
@@ -39,8 +39,12 @@ export async function makeDatabaseTemplate(options: DatabaseTemplateOptions): Pr
     await asProvisioner(at, undefined, async query => {
       await query(lockStore(database))
       await query(`drop database if exists ${quoteIdentifier(fresh)}`)
-      await query(`create database ${quoteIdentifier(fresh)} template template0`)
-      await query(`revoke all on database ${quoteIdentifier(fresh)} from public`)
+      // Closed until PUBLIC may not connect, which the server lets into every new database.
+      await query(`create database ${quoteIdentifier(fresh)} template template0 allow_connections false`)
+      await atOnce(query, [
+        `revoke all on database ${quoteIdentifier(fresh)} from public`,
+        `alter database ${quoteIdentifier(fresh)} with allow_connections true`,
+      ])
       await asProvisioner(at, fresh, (inside, client) =>
         together(inside, async () => {
           // Privileges on a database are not copied, but whoever owns a copy is that role in it: nothing in it has to change hands.
