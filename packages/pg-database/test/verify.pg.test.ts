@@ -40,13 +40,6 @@ describePostgres('verify() finds what would let tenants reach each other', () =>
       'database acme',
       ['grant connect on database acme to public'],
     ],
-    [
-      'D8',
-      'a database of others that PUBLIC may connect to',
-      'database P_open',
-      ['create database P_open allow_connections false', 'alter database P_open allow_connections true'],
-      ['drop database P_open'],
-    ],
     ['D8', 'a template that takes connections', 'database P_tpl', ['alter database P_tpl allow_connections true']],
     ['D11', 'an owner that may log in', 'role acme', ['alter role acme login']],
     ['D11', 'an owner that is past row security', 'role acme', ['alter role acme bypassrls']],
@@ -99,6 +92,19 @@ describePostgres('verify() finds what would let tenants reach each other', () =>
     await ground.admin.query(finding?.fix ?? '')
     for (const statement of undo) await ground.admin.query(named(statement))
     expect(await isolation.verify()).toEqual([])
+  })
+
+  it('D8 a database of others that every login may connect to', async () => {
+    const name = `${ground.prefix}open`
+    await ground.admin.query(`create database ${name}`)
+    const [finding, ...others] = await isolation.verify()
+    expect([finding, others]).toMatchObject([
+      { id: 'D8', severity: 'warning', object: `database ${name} on server one` },
+      [],
+    ])
+    await ground.admin.query(String(finding?.fix))
+    expect(await isolation.verify()).toEqual([])
+    await ground.admin.query(`drop database ${name}`)
   })
 
   it('D4 a lease that should be gone', async () => {

@@ -56,16 +56,15 @@ function checksOf({ keyPrefix, broker, template }: ServerTerms): readonly Check[
            where ${ofTenants} and d.datallowconn
              and exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where a.grantee = 0)`,
     },
-    ...(['error', 'warning'] as const).map(severity => ({
-      ...{ id: 'D8', severity },
-      // The server lets everybody into the databases that it comes with, and into every new one.
+    {
+      ...{ id: 'D8', severity: 'warning' },
+      // The server lets everybody into the databases that it comes with, and into every new one. No tenant's data is there.
       sql: `select 'database ' || d.datname as object, 'lets every login of the server connect, those of tenants too.' as problem,
                    format('revoke connect on database %I from public', d.datname) as fix
               from pg_database d
              where d.datallowconn and not exists (select from pg_roles r where r.oid = d.datdba and ${ofTenants})
-               and (d.datname in ('postgres', 'template1')) = ${severity === 'warning'}
                and exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where a.grantee = 0 and a.privilege_type = 'CONNECT')`,
-    })),
+    },
     {
       ...{ id: 'D11', severity: 'error' },
       sql: `select 'role ' || r.rolname as object, 'owns the database of a tenant and is more than an owner: ' || concat_ws(', ', case when rolcanlogin then 'LOGIN' end,
