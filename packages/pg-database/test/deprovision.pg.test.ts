@@ -3,7 +3,7 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type PgDatabase, postgresLeases } from '../src/index.ts'
-import { databaseIsolation, type Ground, makeGround, silent, tenantOn } from './support.ts'
+import { databaseIsolation, failureOf, type Ground, makeGround, silent, tenantOn } from './support.ts'
 
 describePostgres('erasing a tenant’s database', server => {
   let ground: Ground
@@ -106,6 +106,24 @@ describePostgres('erasing a tenant’s database', server => {
     const now = await isolation.handle(() => tenant).query('select session_user as login')
     expect(now.rows[0].login).not.toBe(login)
     await isolation.deprovision(tenant)
+  })
+
+  it('that stopped when the database was closed is not provisioned over: nothing of it is served, nothing is lost', async () => {
+    const tenant = await provisioned()
+    const { database } = tenant.placement
+    await ground.admin.query(`alter database ${database} with allow_connections false`)
+    await ground.admin.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [
+      database,
+    ])
+    const failure = await failureOf(isolation.provision(tenant))
+    expect(failure).toMatchObject({ code: 'PROVISIONING_FAILED' })
+    expect(failure.message).toContain('Erase it first')
+    await ground.admin.query(`alter database ${database} with allow_connections true`)
+    await isolation.provision(tenant)
+    const { rows } = await isolation.handle(() => tenant).query('select text from notes')
+    expect(rows).toEqual([{ text: tenant.id }])
+    await isolation.deprovision(tenant)
+    expect(await leftOf(tenant)).toEqual([])
   })
 
   describe('that the server was interrupted in dropping', () => {

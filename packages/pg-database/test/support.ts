@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { failureOf as errorOf } from '@tenantry/conformance'
 import {
   type CredentialSource,
   type LoginTarget,
@@ -144,11 +145,7 @@ export interface Failure {
   readonly cause?: unknown
 }
 
+/** {@link errorOf}, with what a `TenancyError` and an error of the server have. */
 export async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  try {
-    await work
-  } catch (error) {
-    return error as Failure
-  }
-  throw new Error('It did not fail.')
+  return await errorOf(work)
 }

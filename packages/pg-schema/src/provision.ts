@@ -1,6 +1,6 @@
 import { isTenancyError, TenancyError, type Tenant } from '@tenantry/core'
 import type { Query } from '@tenantry/pg'
-import { inTransaction, quoteIdentifier, tenantDigest, withinTransaction } from '@tenantry/pg'
+import { errorText, inTransaction, quoteIdentifier, tenantDigest, withinTransaction } from '@tenantry/pg'
 import pg from 'pg'
 import { isThereAsOwn, isUnfinished, type Marked, markSchema, markText, readMark } from './mark.ts'
 import { grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
@@ -116,7 +116,7 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
     if (isTenancyError(error)) throw error
     throw new TenancyError(
       'PROVISIONING_FAILED',
-      { tenant: tenant.id, step, reason: reasonOf(error) },
+      { tenant: tenant.id, step, reason: errorText(error) },
       { cause: error },
     )
   }
@@ -182,10 +182,4 @@ async function mustBeUsable(query: Query, schema: string, user: string): Promise
   const { rows } = await query(`select has_schema_privilege($1, $2, 'USAGE') as usable`, [user, schema])
   if (rows[0]?.usable === true) return
   throw new Error(`the provisioner needs USAGE on schema ${schema} WITH GRANT OPTION`)
-}
-
-/** What a server's error, or any other, says. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string }
-  return [code, message].filter(part => part !== undefined).join(' ') || String(error)
 }

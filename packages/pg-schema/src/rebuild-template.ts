@@ -1,11 +1,11 @@
 import { isTenancyError, TenancyError } from '@tenantry/core'
-import { inTransaction, quoteIdentifier, withinTransaction } from '@tenantry/pg'
+import { errorText, inTransaction, quoteIdentifier, withinTransaction } from '@tenantry/pg'
 import type pg from 'pg'
 import { readClonePlan } from './clone/clone-plan.ts'
 import { dependentsOutside } from './dependents.ts'
 import { checkExtensions } from './extension-schemas.ts'
 import { isThereAsOwn, isUnfinished, type Marked, markSchema } from './mark.ts'
-import { reasonOf, setPath } from './provision.ts'
+import { setPath } from './provision.ts'
 import { lockSchema, lockTables } from './schema-lock.ts'
 import type { Migrate } from './structure-source.ts'
 
@@ -65,6 +65,6 @@ export async function rebuildTemplate(options: RebuildOptions): Promise<void> {
     )
   } catch (error) {
     if (isTenancyError(error)) throw error
-    throw new TenancyError('TEMPLATE_REBUILD_FAILED', { template: schema, reason: reasonOf(error) }, { cause: error })
+    throw new TenancyError('TEMPLATE_REBUILD_FAILED', { template: schema, reason: errorText(error) }, { cause: error })
   }
 }

@@ -3,9 +3,7 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'
-import { type SchemaDatabase, schemaDatabase } from './support.ts'
-
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+import { type SchemaDatabase, schemaDatabase, silent } from './support.ts'
 
 /** The code of what it ends with, of Tenantry or of the server. */
 async function codeOf(work: () => unknown): Promise<unknown> {

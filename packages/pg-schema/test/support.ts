@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { failureOf as errorOf } from '@tenantry/conformance'
 import { memoryRegistry, type Tenant, type TenantInput } from '@tenantry/core'
 import type { FreshDatabase } from '@tenantry/servers'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
@@ -77,13 +78,9 @@ export interface Failure {
   readonly cause?: unknown
 }
 
+/** {@link errorOf}, with what a `TenancyError` and an error of the server have. */
 export async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  const outcome = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!(outcome instanceof Error)) throw new Error('It did not fail.')
-  return outcome
+  return await errorOf(work)
 }
 
 /** What there is under the names of a tenant: `role`, `schema`, and the names of tables and views. */

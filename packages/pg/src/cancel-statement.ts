@@ -1,21 +1,5 @@
-import type { EventEmitter } from 'node:events'
-import pg from 'pg'
-
-// Of `pg` beyond its published types (8.23: lib/client.js, `cancel`; lib/connection.js).
-interface Cancelling extends EventEmitter {
-  connect(port: number, host: string): void
-  requestSsl(): void
-  cancel(processId: number, secretKey: number): void
-  readonly stream: { destroy(): void }
-}
-interface Cancellable {
-  readonly host: string
-  readonly port: number
-  readonly ssl: unknown
-  readonly processID: number | null
-  readonly secretKey: number | null
-}
-const Connection = (pg as unknown as { Connection: new (config: { ssl: unknown }) => Cancelling }).Connection
+import type pg from 'pg'
+import { CancelConnection, cancelKeyOf } from './pg-internals.ts'
 
 /** Milliseconds that a server has to take a cancel request. */
 const patience = 1_000
@@ -27,10 +11,10 @@ const patience = 1_000
  * Only for a direct connection whose next statement is nobody else's: behind a pooler it could meet another client's.
  */
 export function cancelStatement(client: pg.ClientBase): Promise<void> {
-  const { host, port, ssl, processID, secretKey } = client as unknown as Cancellable
+  const { host, port, ssl, processID, secretKey } = cancelKeyOf(client)
   return new Promise(resolve => {
     if (processID === null || secretKey === null) return resolve()
-    const connection = new Connection({ ssl })
+    const connection = new CancelConnection({ ssl })
     const timer = setTimeout(() => connection.stream.destroy(), patience)
     const cancel = () => connection.cancel(processID, secretKey)
     connection.on('connect', () => (ssl ? connection.requestSsl() : cancel()))
@@ -41,6 +25,8 @@ export function cancelStatement(client: pg.ClientBase): Promise<void> {
       clearTimeout(timer)
       resolve()
     })
-    connection.connect(port, host)
+    // A host that is a path is the folder of the server's socket (libpq, section "Parameter Key Words", host).
+    if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`)
+    else connection.connect(port, host)
   })
 }

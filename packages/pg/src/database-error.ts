@@ -26,7 +26,7 @@ export function connectError(error: unknown): unknown {
   const refusal = refusals[state]
   if (refusal !== undefined) {
     const problems = [`${refusal} (SQLSTATE ${state})`]
-    return new TenancyError('CONFIG_INVALID', { source: 'The connection of the pg.Pool', problems }, { cause: error })
+    return new TenancyError('CONFIG_INVALID', { source: 'The connection to Postgres', problems }, { cause: error })
   }
   const reason = error.message === noneFree ? 'no connection was free within connectionTimeoutMillis' : reasonOf(error)
   return new TenancyError('DATABASE_UNAVAILABLE', { reason }, { cause: error })
@@ -69,4 +69,10 @@ function codeOf(error: Error): string | undefined {
 /** A code where there is one: messages of the network layer name hosts and ports, which stay in the cause. */
 function reasonOf(error: Error): string {
   return codeOf(error) ?? (dropped.exec(error.message)?.[0] || /timeout/i.exec(error.message)?.[0] || 'no connection')
+}
+
+/** What an error of a server, or any other, says: for whoever owns the database, since it may quote what is in it. */
+export function errorText(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string }
+  return [code, message].filter(part => part !== undefined).join(' ') || String(error)
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { connectError, statementError } from './database-error.ts'
+import { borrowClient } from './borrow-client.ts'
+import { statementError } from './database-error.ts'
 import type { Query } from './query.ts'
 
 /**
@@ -15,7 +16,7 @@ export async function inTransaction<T>(
   work: (query: Query, client: pg.PoolClient) => Promise<T>,
   connection: 'kept' | 'used up' = 'kept',
 ): Promise<T> {
-  const client = await lent(pool)
+  const { client, giveBack } = await borrowClient(pool)
   const query: Query = (text, values) =>
     client.query(text, values === undefined ? undefined : [...values]).catch((error: unknown) => {
       throw statementError(error)
@@ -39,8 +40,7 @@ export async function inTransaction<T>(
       throw error
     }
   } finally {
-    client.off('error', ignore)
-    client.release(broken || connection === 'used up')
+    giveBack(!broken && connection === 'kept')
   }
 }
 
@@ -56,22 +56,4 @@ export async function withinTransaction<T>(query: Query, work: () => Promise<T>)
   const after = await query<{ id: string }>('select pg_catalog.pg_current_xact_id_if_assigned()::text as id')
   if (after.rows[0]?.id !== before.rows[0]?.id) throw new Error('what ran in the transaction has ended it')
   return result
-}
-
-/**
- * While a connection is lent nobody else listens, and its loss would end the process; a statement tells of it. So somebody listens from
- * the call that gives it, not from the promise: the server may say in one packet that it is ready, and that it goes down.
- */
-function lent(pool: pg.Pool): Promise<pg.PoolClient> {
-  return new Promise((resolve, reject) => {
-    pool.connect((error, client) => {
-      if (client === undefined) return reject(connectError(error))
-      client.on('error', ignore)
-      resolve(client)
-    })
-  })
-}
-
-function ignore(): void {
-  // Whoever uses the connection is told by what they wait for.
 }

@@ -2,15 +2,15 @@ import type { EventEmitter } from 'node:events'
 import pg from 'pg'
 
 // Everything that this package needs of `pg` beyond its published types stands here, with where it comes from, so that a new
-// version can be checked against one file (pg 8.23: lib/connection.js, lib/query.js, lib/result.js, lib/utils.js). `test/pg-internals.test.ts`
-// fails when one of them is gone.
+// version can be checked against one file (pg 8.23: lib/client.js, lib/connection.js, lib/query.js, lib/result.js, lib/utils.js).
+// `test/pg-internals.test.ts` fails when one of them is gone.
 
 /** `ReadyForQuery` status: idle, in a transaction, in an aborted transaction (protocol flow, section "ReadyForQuery"). */
 export type TransactionStatus = 'I' | 'T' | 'E'
 
 /** The protocol side of a `pg.Client`. */
 export interface WireConnection extends EventEmitter {
-  readonly stream: { write(messages: Uint8Array): boolean }
+  readonly stream: { write(messages: Uint8Array): boolean; destroy(): void }
   sendCopyFail(reason: string): void
   sync(): void
 }
@@ -73,3 +73,41 @@ export function isReady(client: pg.ClientBase): boolean {
 export function wireOf(client: pg.ClientBase): WireConnection | undefined {
   return (client as unknown as { connection?: WireConnection }).connection
 }
+
+/** Ends a connection without a word to the server. */
+export function destroySocket(client: pg.ClientBase): void {
+  wireOf(client)?.stream.destroy()
+}
+
+/** What a client keeps of the password it has connected with, where a look at it or at the heap would show it. */
+export function forgetPassword(client: pg.Client): void {
+  client.password = ''
+  const { connectionParameters } = client as unknown as { readonly connectionParameters: { password: string } }
+  connectionParameters.password = ''
+}
+
+/** Where a client is connected to, and what the server has given it to cancel its statements with. */
+export interface CancelKey {
+  readonly host: string
+  readonly port: number
+  readonly ssl: unknown
+  readonly processID: number | null
+  readonly secretKey: number | null
+}
+
+/** The key of a client that is connected. */
+export function cancelKeyOf(client: pg.ClientBase): CancelKey {
+  return client as unknown as CancelKey
+}
+
+/** A connection that is no client: for the one message of a cancel request. */
+export interface CancelConnection extends WireConnection {
+  connect(port: number, host: string): void
+  connect(path: string): void
+  requestSsl(): void
+  cancel(processId: number, secretKey: number): void
+}
+
+/** `pg.Connection`. */
+export const CancelConnection = (pg as unknown as { Connection: new (config: { ssl: unknown }) => CancelConnection })
+  .Connection

@@ -14,7 +14,6 @@ import type { SessionStatePolicy } from './session-state.ts'
  * lease needs a connection of its own.
  */
 export interface Places {
-  counts(): PoolCounts
   /** @throws {TenancyError} `DATABASE_UNAVAILABLE` */
   forStatement(): Promise<Place>
   /** @throws {TenancyError} `DATABASE_UNAVAILABLE` */
@@ -25,7 +24,11 @@ export interface Places {
 export type PoolCounts = Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'>
 
 /** Places where nothing is shared: each takes a whole connection. */
-export function exclusivePlaces(pool: pg.Pool, policy: SessionStatePolicy, seal?: Seal): Places {
+export function exclusivePlaces(
+  pool: pg.Pool,
+  policy: SessionStatePolicy,
+  seal?: Seal,
+): { readonly places: Places; readonly counts: () => PoolCounts } {
   const watch = watchOf(pool)
   const kept = keptConnections(pool)
   const isSetUp = () => isSetUpByHooks(pool)
@@ -101,7 +104,7 @@ export function exclusivePlaces(pool: pg.Pool, policy: SessionStatePolicy, seal?
     return { totalCount, idleCount: idleCount + kept.size, waitingCount }
   }
 
-  return { counts, forStatement: take, forLease: take }
+  return { places: { forStatement: take, forLease: take }, counts }
 }
 
 /** Milliseconds that a new connection may take to be set up, where the pool sets no time of its own. */

@@ -61,7 +61,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
   }
   watchOf(pool)
   const { seal } = scope
-  const places = exclusivePlaces(pool, sessionState, seal)
+  const { places, counts } = exclusivePlaces(pool, sessionState, seal)
   const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting], scope.condition)
   const start = startOf(options.ready)
 
@@ -92,7 +92,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
 
   return {
     handle: tenant =>
-      createTenantPool({ ...places, places: () => places, scope: tenantScope, tenant, prepare: start.prepare }),
+      createTenantPool({ places: () => places, counts, scope: tenantScope, tenant, prepare: start.prepare }),
     close: start.close,
   }
 }

@@ -1,8 +1,18 @@
 import { EventEmitter } from 'node:events'
+import { inspect } from 'node:util'
 import pg from 'pg'
 import { serialize } from 'pg-protocol'
 import { describe, expect, it } from 'vitest'
-import { isReady, prepareValue, WireQueryBase, wireOf } from '../src/pg-internals.ts'
+import {
+  CancelConnection,
+  cancelKeyOf,
+  destroySocket,
+  forgetPassword,
+  isReady,
+  prepareValue,
+  WireQueryBase,
+  wireOf,
+} from '../src/pg-internals.ts'
 
 // One test for each thing that stands in `src/pg-internals.ts` beyond the published types of pg. The tests against a server
 // prove what they do; these say by name which one is gone.
@@ -16,8 +26,8 @@ describe('of the installed pg there is', () => {
   it.each(['sendCopyFail', 'sync'])('its method %s', name => {
     expect(wire).toHaveProperty(name, expect.any(Function))
   })
-  it('its stream, to write to', () => {
-    expect(wire?.stream.write).toBeTypeOf('function')
+  it.each(['write', 'destroy'])('its stream, with its method %s', name => {
+    expect(wire?.stream).toHaveProperty(name, expect.any(Function))
   })
   it.each([
     'handleRowDescription',
@@ -43,6 +53,28 @@ describe('of the installed pg there is', () => {
   })
   it('readyForQuery of a client, false or absent before it is connected', () => {
     expect(isReady(client)).toBe(false)
+  })
+  it.each(['connect', 'requestSsl', 'cancel'])('the method %s of pg.Connection, for a cancel request', name => {
+    expect(new CancelConnection({ ssl: false })).toHaveProperty(name, expect.any(Function))
+  })
+  it('the key to cancel with, null before it is connected', () => {
+    expect(cancelKeyOf(client)).toMatchObject({
+      host: '127.0.0.1',
+      port: 1,
+      ssl: false,
+      processID: null,
+      secretKey: null,
+    })
+  })
+  it('a password in the client and in its connectionParameters, and nowhere else, that can be forgotten', () => {
+    const known = new pg.Client({ user: 'u', password: 'the-password' })
+    expect(known).toMatchObject({ password: 'the-password', connectionParameters: { password: 'the-password' } })
+    forgetPassword(known)
+    expect(inspect(known, { showHidden: true, depth: Infinity })).not.toContain('the-password')
+  })
+  it('a socket that can be destroyed before it is connected', () => {
+    destroySocket(client)
+    expect(wire?.stream).toHaveProperty('destroyed', true)
   })
   it('getTransactionStatus, null before it is known', () => {
     expect(client.getTransactionStatus()).toBeNull()

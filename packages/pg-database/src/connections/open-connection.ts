@@ -1,5 +1,5 @@
 import { isTenancyError, type LoginTarget, TenancyError } from '@tenantry/core'
-import { cancelStatement, connectError, sessionOf } from '@tenantry/pg'
+import { cancelStatement, connectError, destroySocket, forgetPassword, sessionOf } from '@tenantry/pg'
 import pg from 'pg'
 import { checkIdentity } from '../identity.ts'
 import type { Login, LoginKeeper } from '../logins/login-keeper.ts'
@@ -31,7 +31,7 @@ const refusedLogin = /^(?:28000|28P01|42501)$/
  * is forgotten, and another one tried, once.
  *
  * @throws {TenancyError} `IDENTITY_MISMATCH`, `TENANT_STORE_MISSING` when there is no database, `CREDENTIALS_UNAVAILABLE`,
- * `CREDENTIALS_REFUSED`, `DATABASE_UNAVAILABLE`
+ * `CREDENTIALS_REFUSED`, `DATABASE_UNAVAILABLE`, `CONFIG_INVALID` when the server wants neither login.
  */
 export async function openConnection(terms: OpeningTerms): Promise<Connection> {
   try {
@@ -98,13 +98,6 @@ async function connect(terms: OpeningTerms, login: Login): Promise<Connection> {
   return connection
 }
 
-/** `pg` keeps it for as long as the connection is, where a look at the client or at the heap would show it. */
-function forgetPassword(client: pg.Client): void {
-  client.password = ''
-  const { connectionParameters } = client as unknown as { readonly connectionParameters: { password: string } }
-  connectionParameters.password = ''
-}
-
 /** Milliseconds that a server has to say goodbye. */
 const patience = 2_000
 
@@ -113,7 +106,7 @@ const patience = 2_000
  * as that takes, and nobody would count it.
  */
 async function end(client: pg.Client, ended: Promise<void>): Promise<void> {
-  const timer = setTimeout(() => destroy(client), patience)
+  const timer = setTimeout(() => destroySocket(client), patience)
   const session = sessionOf(client)
   if (session.inFlight.length > 0 && !session.ended) {
     session.tainted ??= 'it was closed'
@@ -124,10 +117,6 @@ async function end(client: pg.Client, ended: Promise<void>): Promise<void> {
   client.end().catch(ignore)
   await ended
   clearTimeout(timer)
-}
-
-function destroy(client: pg.Client): void {
-  ;(client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }).connection.stream.destroy()
 }
 
 function ignore(): void {

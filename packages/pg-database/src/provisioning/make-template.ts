@@ -1,5 +1,5 @@
 import { isTenancyError, TenancyError } from '@tenantry/core'
-import { type Query, quoteIdentifier, withinTransaction } from '@tenantry/pg'
+import { errorText, type Query, quoteIdentifier, withinTransaction } from '@tenantry/pg'
 import type pg from 'pg'
 import type { DatabaseServer } from '../placement.ts'
 import { defaultTemplate } from './database-structure.ts'
@@ -64,9 +64,8 @@ export async function makeDatabaseTemplate(options: DatabaseTemplateOptions): Pr
     })
   } catch (error) {
     if (isTenancyError(error)) throw error
-    const { code, message } = error as { code?: string; message?: string }
-    const reason = [code, message].filter(part => part !== undefined).join(' ') || String(error)
-    throw new TenancyError('TEMPLATE_REBUILD_FAILED', { template: database, reason }, { cause: error })
+    const details = { template: database, reason: errorText(error) }
+    throw new TenancyError('TEMPLATE_REBUILD_FAILED', details, { cause: error })
   }
 }
 

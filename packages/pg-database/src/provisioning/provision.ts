@@ -1,5 +1,5 @@
 import { type CredentialSource, isTenancyError, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
-import { type Query, quoteIdentifier, tenantDigest, withinTransaction } from '@tenantry/pg'
+import { errorText, type Query, quoteIdentifier, tenantDigest, withinTransaction } from '@tenantry/pg'
 import type pg from 'pg'
 import { identityDdl, identityTable } from '../identity.ts'
 import { type DatabaseStructure, defaultTemplate } from './database-structure.ts'
@@ -53,7 +53,7 @@ export async function provisionDatabase(tenant: Pick<Tenant, 'id'>, terms: Provi
     })
   } catch (error) {
     if (isTenancyError(error)) throw error
-    const details = { tenant: tenant.id, step: progress.step, reason: reasonOf(error) }
+    const details = { tenant: tenant.id, step: progress.step, reason: errorText(error) }
     throw new TenancyError('PROVISIONING_FAILED', details, { cause: error })
   }
 }
@@ -68,7 +68,12 @@ async function makeStore(
 ): Promise<void> {
   const { at, target } = terms
   const { database, owner } = target
-  if (found.owner === 'done' && found.database && !found.invalid) return
+  if (found.owner === 'done' && found.database && !found.invalid) {
+    if (found.open) return
+    throw new Error(
+      'the database takes no connections: its erasure has begun, or somebody has closed it. Erase it first',
+    )
+  }
   progress.step = `making the role ${owner}`
   await makeOwner(query, owner, found.owner === 'none', { tenant: tenantDigest(tenant.id) }, found.version)
   if (found.open && (await asProvisioner(at, database, hasIdentity))) return
@@ -173,10 +178,4 @@ async function undo(query: Query, { target, source }: ProvisionTerms, version: n
   } catch {
     // The error that led here is the one that tells what to mend.
   }
-}
-
-/** What a server's error, or any other, says. */
-function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string }
-  return [code, message].filter(part => part !== undefined).join(' ') || String(error)
 }

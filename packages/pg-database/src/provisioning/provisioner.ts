@@ -1,5 +1,5 @@
 import type { Secret } from '@tenantry/core'
-import { connectError, type Query, statementError } from '@tenantry/pg'
+import { borrowClient, connectError, type Query, statementError } from '@tenantry/pg'
 import pg from 'pg'
 import type { DatabaseServer } from '../placement.ts'
 
@@ -60,25 +60,18 @@ interface Lent {
 }
 
 async function lent(pool: pg.Pool): Promise<Lent> {
-  // Somebody listens from the call that gives it, not from the promise: the server may say in one packet that it is ready, and that
-  // it goes down.
-  const client = await new Promise<pg.PoolClient>((resolve, reject) => {
-    pool.connect((error, given) => {
-      if (given === undefined) return reject(connectError(error))
-      given.on('error', ignore)
-      resolve(given)
-    })
-  })
+  const { client, giveBack } = await borrowClient(pool)
   return {
     client,
     async end(usable) {
       // The locks of the session are its only state.
-      const free = usable && (await client.query('select pg_advisory_unlock_all()').then(() => true, ignore))
-      client.off('error', ignore)
-      client.release(free !== true)
+      giveBack(usable && (await client.query('select pg_advisory_unlock_all()').then(yes, no)))
     },
   }
 }
+
+const yes = () => true
+const no = () => false
 
 async function opened(at: ProvisionedServer, database: string | undefined): Promise<Lent> {
   const client = new pg.Client(configOf(at, database))

@@ -1,9 +1,8 @@
 import { type Finding, isTenancyError } from '@tenantry/core'
 import type { Query } from '@tenantry/pg'
-import { inTransaction } from '@tenantry/pg'
+import { errorText, inTransaction } from '@tenantry/pg'
 import type pg from 'pg'
 import { describeDifference, diffStructures, readStructure, type Structure } from '../clone/structure.ts'
-import { reasonOf } from '../provision.ts'
 import { currentPlan, type TemplateTerms } from '../template.ts'
 import { type CheckTerms, prelude } from './check.ts'
 
@@ -75,7 +74,7 @@ async function lookAtTenant(
     (error: unknown) => {
       // Without the database there is nothing to say of any tenant; all else is about this one.
       if (isTenancyError(error)) throw error
-      const problem = `cannot be compared with the template: ${reasonOf(error)}.`
+      const problem = `cannot be compared with the template: ${errorText(error)}.`
       return { problem, fix: 'Mend what the server says of it, or look again when nobody is at it.' }
     },
   )
