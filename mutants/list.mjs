@@ -108,7 +108,7 @@ export const mutants = [
   { name: 'an interrupted drop cannot be taken up', ...database('provisioning/drop-store', 'deprovision'), find: 'if (!there[0].invalid) await', replace: 'await' },
   { name: 'a lease in its last tenth is of no use while its source is away', ...database('logins/login-keeper', 'logins'), find: 'known !== undefined && isUnavailable(error)', replace: 'known === undefined && isUnavailable(error)' },
   { name: 'a snapshot that says suspended is served', ...database('routes', 'connections'), find: "new Set(['suspended', 'archived', 'deprovisioning'])", replace: "new Set(['archived', 'deprovisioning'])" },
-  { name: 'a tenant that has moved is served in its old place', ...database('routes', 'faults'), find: 'epoch <= last', replace: 'epoch === undefined' },
+  { name: 'a tenant that has moved is served in its old place', ...database('routes', 'faults'), find: 'epoch < last || (', replace: '(' },
   { name: 'one connection more than the budget', ...database('connections/connection-budget', 'connections'), find: '      if (total < max) {', replace: '      if (total <= max) {' },
   { name: 'one connection more than a tenant may have', ...database('connections/connection-budget', 'connections'), find: 'lane.waiters.size > lane.opening && sizeOf(lane) < maxPerTenant', replace: 'lane.waiters.size > lane.opening && sizeOf(lane) <= maxPerTenant' },
   { name: 'whoever has connections keeps them', ...database('connections/connection-budget', 'connections'), find: 'if (other === undefined || lane.waiters.size === 0) return undefined', replace: 'if (openedAt > 0 || other === undefined) return undefined' },

@@ -17,7 +17,7 @@ revoke all on schema tenantry from public;
 grant usage on schema tenantry to ${owner};
 grant select on ${identityTable} to ${owner}`
 
-const question = `select tenant, epoch::text as epoch, pg_catalog.current_database() as database from ${identityTable}`
+const question = `select tenant, epoch::pg_catalog.text as epoch, pg_catalog.current_database() as database from ${identityTable}`
 
 /**
  * Sees that a connection has reached the tenant's database: a server's name may lead elsewhere, a backup may have been restored into

@@ -16,19 +16,17 @@ import {
 } from '@tenantry/pg'
 import type pg from 'pg'
 import { lookOver } from './checks/look-over.ts'
-import {
-  type BudgetMetrics,
-  type BudgetOptions,
-  checkNumbers,
-  connectionBudget,
-} from './connections/connection-budget.ts'
-import type { LeaseNumbers } from './logins/login-keeper.ts'
+import type { BudgetMetrics } from './connections/budget-metrics.ts'
+import type { BudgetOptions } from './connections/budget-options.ts'
+import { connectionBudget } from './connections/connection-budget.ts'
+import { type LeaseNumbers, noLeases } from './logins/lease-numbers.ts'
 import { checkPrefix, type DatabaseNaming, type DatabaseServer } from './placement.ts'
 import type { DatabaseStructure } from './provisioning/database-structure.ts'
 import { dropDatabase } from './provisioning/deprovision.ts'
 import { provisionDatabase } from './provisioning/provision.ts'
 import { type ProvisionedServer, type ProvisionerLogin, provisionerPool } from './provisioning/provisioner.ts'
 import { routesOf } from './routes.ts'
+import { checkWholeNumbers } from './whole-numbers.ts'
 
 /** Options of {@link pgDatabase}. */
 export interface PgDatabaseOptions extends DatabaseNaming {
@@ -75,7 +73,9 @@ export interface PgDatabase extends Isolation<TenantPool> {
  *
  * @throws {TenancyError} `ARGUMENT_INVALID`, `CONFIG_INVALID`. Handles throw, beyond what `TenantPool` says: `PLACEMENT_INVALID`,
  * `TENANT_SUSPENDED`, `POOL_EXHAUSTED`, `IDENTITY_MISMATCH`, `TENANT_STORE_MISSING`, `CREDENTIALS_UNAVAILABLE`, `CREDENTIALS_REFUSED`.
- * `provision` and `deprovision` throw what `provisionDatabase` and `dropDatabase` say, and `CONFIG_INVALID` without a provisioner.
+ * `provision` throws `PROVISIONING_FAILED`, `TEMPLATE_MISSING`, `OBJECT_FOREIGN`; `deprovision` `ERASURE_INCOMPLETE`, `TENANT_PROTECTED`,
+ * `OBJECT_FOREIGN`; both `PLACEMENT_INVALID`, `CONFIG_INVALID` without a provisioner, `CREDENTIALS_UNAVAILABLE`, `CREDENTIALS_REFUSED`,
+ * `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`.
  * @example
  * const isolation = pgDatabase({ servers, credentials: postgresLeases({ brokers }), provisioners })
  * await tenancy.run(acme, () => tenancy.handle(isolation).query('select * from notes')) // from acme's database
@@ -86,9 +86,9 @@ export function pgDatabase(options: PgDatabaseOptions): PgDatabase {
   checkOptions(options)
   const keyPrefix = checkPrefix(options.keyPrefix ?? 't_')
   const { connectTimeout = 5_000, drainTimeout = 5_000 } = connections
-  checkNumbers({ connectTimeout, drainTimeout })
+  checkWholeNumbers({ 'connections.connectTimeout': connectTimeout, 'connections.drainTimeout': drainTimeout })
   const budget = connectionBudget(connections)
-  const numbers = { issued: 0, renewed: 0, renewalsFailed: 0, revoked: 0, revocationsFailed: 0, abandoned: 0 }
+  const numbers = noLeases()
   const routes = routesOf({
     ...{ servers, source: credentials, budget, keyPrefix, sessionState, logger, numbers },
     ...{ connectTimeout, drainTimeout },

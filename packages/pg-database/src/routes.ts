@@ -11,7 +11,8 @@ import { type ConnectGate, connectGate } from './connections/connect-gate.ts'
 import type { ConnectionBudget } from './connections/connection-budget.ts'
 import { type Lane, sizeOf } from './connections/lane.ts'
 import { openConnection } from './connections/open-connection.ts'
-import { type LeaseNumbers, type LoginKeeper, loginKeeper } from './logins/login-keeper.ts'
+import type { LeaseNumbers } from './logins/lease-numbers.ts'
+import { type LoginKeeper, loginKeeper } from './logins/login-keeper.ts'
 import { type DatabasePlacement, type DatabaseServer, ownName, placementOf } from './placement.ts'
 
 /** What leads from a tenant to its connections. */
@@ -100,15 +101,12 @@ export function routesOf(terms: RouteTerms): Routes {
     const { target, placement } = targetOf(tenant)
     const epoch = BigInt(placement.epoch)
     const last = epochs.get(tenant.id)
-    if (old !== undefined && last !== undefined && epoch <= last) {
+    // A route that was given up may be opened anew in its own epoch; one that is there leads elsewhere than this placement.
+    if (last !== undefined && (epoch < last || (epoch === last && old !== undefined))) {
       const problem =
         epoch === last
           ? 'it leads elsewhere than before, in the same epoch'
           : `it is of epoch ${epoch}, and the tenant has moved on to ${last}`
-      throw new TenancyError('PLACEMENT_INVALID', { tenant: tenant.id, problem })
-    }
-    if (last !== undefined && epoch < last) {
-      const problem = `it is of epoch ${epoch}, and the tenant has moved on to ${last}`
       throw new TenancyError('PLACEMENT_INVALID', { tenant: tenant.id, problem })
     }
     epochs.set(tenant.id, epoch)
@@ -134,8 +132,7 @@ export function routesOf(terms: RouteTerms): Routes {
       const connection = await budget.take(lane)
       return placeOn(connection.session, sessionState, usable => budget.leave(lane, connection, usable))
     }
-    const counts = () => ({ totalCount: sizeOf(lane), idleCount: lane.idle.length, waitingCount: lane.waiters.size })
-    return { placement, lane, logins, places: { counts, forStatement: take, forLease: take }, unused: 0 }
+    return { placement, lane, logins, places: { forStatement: take, forLease: take }, unused: 0 }
   }
 
   function gateOf(server: string): ConnectGate {

@@ -3,8 +3,8 @@ import type { Row, Subject } from '@tenantry/conformance'
 import type { Tenant } from '@tenantry/core'
 import { type TenantPool, tenantDigest } from '@tenantry/pg'
 import { abilities, faulty, notesOf, unit } from '@tenantry/pg-subject'
-import { type FaultProxy, startFaultProxy } from '@tenantry/servers'
-import pg from 'pg'
+import { type FaultProxy, startFaultProxy, withClient } from '@tenantry/servers'
+import type pg from 'pg'
 import { type PgDatabaseOptions, pgDatabase } from '../src/index.ts'
 import { type AnyServer, type Ground, makeGround, silent, standing } from './support.ts'
 
@@ -30,21 +30,10 @@ async function databasesOf({ admin, prefix, template }: Ground): Promise<readonl
   return rows.map(({ name }) => name)
 }
 
-async function inDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(url)
-  client.on('error', () => undefined)
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
-}
-
 async function notesIn(ground: Ground): Promise<readonly Row[]> {
   const found: Row[] = []
   for (const database of await databasesOf(ground)) {
-    const rows = await inDatabase(ground.urlOf(database), async client => {
+    const rows = await withClient(ground.urlOf(database), async client => {
       const { rows: there } = await client.query(
         `select to_regclass('notes') is not null and to_regclass('tenantry.identity') is not null as ok`,
       )
@@ -71,7 +60,7 @@ async function unscoped(
       const url = new URL(ground.urlOf(database))
       url.username = login.username
       url.password = login.password
-      const rows = await inDatabase(
+      const rows = await withClient(
         url.href,
         async client => (await client.query<Row>('select id, text from notes')).rows,
       ).catch((error: { code?: string }) => {

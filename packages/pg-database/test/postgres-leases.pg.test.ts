@@ -10,7 +10,8 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type PostgresLeases, type PostgresLeasesOptions, postgresLeases } from '../src/index.ts'
-import { failureOf, type LeaseServer, leaseServer, logIn, recorder } from './support-leases.ts'
+import { failureOf } from './support.ts'
+import { type LeaseServer, leaseServer, logIn, recorder } from './support-leases.ts'
 
 describePostgres('postgresLeases', servers => {
   let server: LeaseServer

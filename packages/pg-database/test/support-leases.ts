@@ -80,22 +80,6 @@ export async function logIn(
   return client
 }
 
-/** What a failure says. */
-export interface Failure {
-  readonly code?: string
-  readonly details?: unknown
-  readonly message: string
-}
-
-export async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  const outcome = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!(outcome instanceof Error)) throw new Error('It did not fail.')
-  return outcome
-}
-
 /** A logger that keeps what it is told. */
 export function recorder(): Logger & { readonly records: { level: string; details: object; message: string }[] } {
   const records: { level: string; details: object; message: string }[] = []

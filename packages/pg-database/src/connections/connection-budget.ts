@@ -1,48 +1,9 @@
 import { TenancyError } from '@tenantry/core'
 import { isClean, type PoolCounts } from '@tenantry/pg'
+import type { BudgetMetrics } from './budget-metrics.ts'
+import { type BudgetOptions, budgetTerms } from './budget-options.ts'
 import type { Connection } from './connection.ts'
 import { inUse, type Lane, sizeOf, type Waiter } from './lane.ts'
-
-/** How many connections there may be, and for how long one is waited for. */
-export interface BudgetOptions {
-  /** Connections over all tenants and servers, those that are being opened and closed included. Default 20. */
-  readonly max?: number
-  /** Connections of one tenant. Default a quarter of `max`, at least 1. */
-  readonly maxPerTenant?: number
-  /** Milliseconds that a statement or a lease waits for a connection. Default 5,000. */
-  readonly queueTimeout?: number
-  /** Milliseconds after which an idle connection is closed, more or less, so that not all are at once. Default 10,000. */
-  readonly idleTimeout?: number
-  /**
-   * Milliseconds that a tenant may keep its only connection busy while another tenant has none, and none is idle. Reconnecting
-   * takes a few milliseconds, so that less is fairer and slower. Default 50.
-   */
-  readonly turn?: number
-}
-
-/** What has happened since the start. Plain numbers. */
-export interface BudgetMetrics {
-  readonly max: number
-  /** Connections now: `total` is the sum of the others. */
-  readonly total: number
-  readonly busy: number
-  readonly idle: number
-  readonly opening: number
-  readonly closing: number
-  /** Statements and leases that wait for a connection now. */
-  readonly waiting: number
-  /** Tenants that have connections or wait for one now. */
-  readonly tenants: number
-  /** How often a connection was there at once, and how often one had to be waited for. */
-  readonly hits: number
-  readonly misses: number
-  readonly opened: number
-  readonly failed: number
-  /** Connections that were closed for another tenant's sake: idle ones, and busy ones when their turn was over. */
-  readonly evicted: number
-  readonly yielded: number
-  readonly timeouts: number
-}
 
 /** Connections of many tenants within one budget. */
 export interface ConnectionBudget {
@@ -66,11 +27,7 @@ export interface ConnectionBudget {
 
 /** @throws {TenancyError} `ARGUMENT_INVALID` */
 export function connectionBudget(options: BudgetOptions): ConnectionBudget {
-  const { max = 20, queueTimeout = 5_000, idleTimeout = 10_000, turn = 50 } = options
-  const { maxPerTenant = Math.max(1, Math.floor(max / 4)) } = options
-  checkNumbers({ max, maxPerTenant, queueTimeout, idleTimeout })
-  if (!(turn >= 0))
-    throw new TenancyError('ARGUMENT_INVALID', { field: 'connections.turn', rule: 'must not be negative' })
+  const { max, maxPerTenant, queueTimeout, idleTimeout, turn } = budgetTerms(options)
 
   const lanes = new Set<Lane>()
   /** Lanes whose waiters wait for more connections, the one that was served longest ago first. */
@@ -97,6 +54,10 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
       return Promise.resolve(connection)
     }
     numbers.misses += 1
+    return waitFor(lane)
+  }
+
+  function waitFor(lane: Lane): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const since = performance.now()
       function settle(): void {
@@ -107,7 +68,6 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
         forget(lane)
       }
       const waiter: Waiter = {
-        since,
         give(given) {
           settle()
           resolve(given)
@@ -348,17 +308,5 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
       waiting: sum(({ waiters }) => waiters.size),
     }),
     close: () => clearInterval(sweep),
-  }
-}
-
-/** The longest that timers know, in milliseconds; anything longer is over at once. */
-const longest = 2 ** 31 - 1
-
-/** @throws {TenancyError} `ARGUMENT_INVALID` */
-export function checkNumbers(numbers: Readonly<Record<string, number>>): void {
-  for (const [field, value] of Object.entries(numbers)) {
-    if (Number.isInteger(value) && value > 0 && value <= longest) continue
-    const rule = `must be a whole number from 1 to ${longest}`
-    throw new TenancyError('ARGUMENT_INVALID', { field: `connections.${field}`, rule })
   }
 }

@@ -2,7 +2,6 @@ import type { Connection } from './connection.ts'
 
 /** Somebody who waits for a connection. */
 export interface Waiter {
-  readonly since: number
   give(connection: Connection): void
   refuse(error: unknown): void
 }

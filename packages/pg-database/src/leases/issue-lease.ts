@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Credentials, type LoginTarget, secret } from '@tenantry/core'
 import { quoteIdentifier, tenantDigest } from '@tenantry/pg'
 import pg from 'pg'
+import { grantRole } from '../grant-role.ts'
 import { scramVerifier } from '../scram-verifier.ts'
 import type { Broker } from './broker.ts'
 import { refusal, refused } from './broker-failure.ts'
@@ -33,13 +34,11 @@ export async function issueLease(
       if (found === undefined) throw refused(`there is no role "${owner}" on server "${broker.server}"`)
       const { powers, until, version } = found
       if (powers.length > 0) throw refused(`the role "${owner}" has ${powers.join(', ')}, which no tenant may have`)
-      const [login, role] = [quoteIdentifier(username), quoteIdentifier(owner)]
-      // Before version 16 this is said of the login itself, and INHERIT is the default.
-      const how = version >= 160000 ? ' with inherit true, set true' : ''
+      const login = quoteIdentifier(username)
       const mark = leaseMarkText(username, tenantDigest(tenant))
       await query(
         `create role ${login} login password ${pg.escapeLiteral(scramVerifier(password.reveal(), 1))} valid until '${until}';
-         grant ${role} to ${login}${how};
+         ${grantRole(owner, login, version)};
          alter role ${login} set role = ${pg.escapeLiteral(owner)};
          comment on role ${login} is ${pg.escapeLiteral(mark)}`,
       )

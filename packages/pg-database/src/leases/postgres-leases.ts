@@ -1,6 +1,7 @@
 import { type CredentialSource, consoleLogger, type Logger, type LoginTarget, TenancyError } from '@tenantry/core'
 import { logLostConnections, tenantDigest } from '@tenantry/pg'
 import type pg from 'pg'
+import { checkWholeNumbers } from '../whole-numbers.ts'
 import { type Broker, openBroker } from './broker.ts'
 import { refused, sourceName } from './broker-failure.ts'
 import { brokerProblems } from './check-broker.ts'
@@ -63,8 +64,7 @@ export type PostgresLeases = Required<
  */
 export function postgresLeases(options: PostgresLeasesOptions): PostgresLeases {
   const { lifetime = 300_000, sweepEvery = 60_000, prefix = 'l_', logger = consoleLogger } = options
-  checkMilliseconds('lifetime', lifetime)
-  checkMilliseconds('sweepEvery', sweepEvery)
+  checkWholeNumbers({ lifetime, sweepEvery })
   checkLeasePrefix(prefix)
   const pools = Object.entries(options.brokers)
   if (pools.length === 0) {
@@ -137,12 +137,4 @@ export function postgresLeases(options: PostgresLeasesOptions): PostgresLeases {
     if (broker === undefined) throw refused(`there is no broker for server "${server}"`)
     return broker
   }
-}
-
-/** The longest that timers and the server's intervals both know. */
-const longest = 2 ** 31 - 1
-
-function checkMilliseconds(field: string, value: unknown): void {
-  if (Number.isInteger(value) && Number(value) > 0 && Number(value) <= longest) return
-  throw new TenancyError('ARGUMENT_INVALID', { field, rule: `must be whole milliseconds, from 1 to ${longest}` })
 }

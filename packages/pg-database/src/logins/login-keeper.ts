@@ -6,6 +6,9 @@ import {
   type LoginTarget,
   TenancyError,
 } from '@tenantry/core'
+import { leaseEvent } from './lease-event.ts'
+import type { LeaseNumbers } from './lease-numbers.ts'
+import { revokeUntilDone } from './revoke-until-done.ts'
 
 /** A login, and the connections that were opened with it. */
 export interface Login {
@@ -24,19 +27,6 @@ export interface LoginKeeperTerms {
   readonly retire: (login: Login) => void
   readonly logger: Logger
   readonly numbers: LeaseNumbers
-}
-
-/** What has happened to the leases of all tenants. */
-export interface LeaseNumbers {
-  issued: number
-  renewed: number
-  /** Renewals that failed; they are tried again until the lease ends. */
-  renewalsFailed: number
-  revoked: number
-  /** Revocations that failed; they are tried again until the lease ends. */
-  revocationsFailed: number
-  /** Leases that were to be revoked and ended by themselves before that succeeded: what is left of them is the sweeper's. */
-  abandoned: number
 }
 
 /** Keeps one tenant's login good for as long as it is needed. */
@@ -166,7 +156,10 @@ export function loginKeeper({ source, target, needed, retire, logger, numbers }:
       }
     } catch (error) {
       numbers.renewalsFailed += 1
-      report('warn', 'renewal', kept, error, 'A lease could not be renewed; it is tried again.')
+      logger.warn(
+        leaseEvent('renewal', kept.credentials, { source, target }, error),
+        'A lease could not be renewed; it is tried again.',
+      )
       retry(kept)
     }
   }
@@ -192,44 +185,10 @@ export function loginKeeper({ source, target, needed, retire, logger, numbers }:
   }
 
   function revoke(kept: Kept): Promise<void> {
-    kept.revoking ??= revokeUntilDone(kept).finally(() => all.delete(kept))
+    kept.revoking ??= revokeUntilDone(kept.credentials, { source, target, logger, numbers }).finally(() =>
+      all.delete(kept),
+    )
     return kept.revoking
-  }
-
-  async function revokeUntilDone(kept: Kept): Promise<void> {
-    if (source.revoke === undefined || kept.credentials.lease === undefined) return
-    const end = kept.credentials.expiresAt ?? Date.now() + 60_000
-    for (let pause = 100; ; pause = Math.min(pause * 2, 5_000)) {
-      try {
-        await source.revoke(kept.credentials, target)
-        numbers.revoked += 1
-        return
-      } catch (error) {
-        numbers.revocationsFailed += 1
-        report('error', 'revocation', kept, error, 'A lease could not be revoked; it is tried again until it ends.')
-      }
-      if (Date.now() >= end) {
-        numbers.abandoned += 1
-        return
-      }
-      // No longer than to its end: whoever waits on keeps a password that is of no use any more.
-      const wait = Math.min(pause * (0.5 + Math.random()), end - Date.now())
-      await new Promise(resolve => setTimeout(resolve, wait).unref())
-    }
-  }
-
-  function report(level: 'warn' | 'error', what: string, { credentials }: Kept, error: unknown, text: string): void {
-    const { tenant, server } = target
-    const code = isTenancyError(error) ? error.code : 'UNKNOWN'
-    const about = {
-      event: `pg-database.${what}`,
-      tenant,
-      server,
-      source: source.name,
-      login: credentials.username,
-      code,
-    }
-    logger[level](about, text)
   }
 
   // A login is what the keeper has made.

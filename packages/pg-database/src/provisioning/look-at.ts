@@ -58,7 +58,11 @@ export async function lookAt(
   return { owner: found, database: datdba !== null, open: open === true, invalid: invalid === true, version }
 }
 
-/** A statement for all who make or drop a tenant's database: until their connections end they take turns. */
-export function lockStore(owner: string): string {
-  return `select pg_advisory_lock(hashtextextended(${pg.escapeLiteral(`tenantry pg-database ${owner}`)}, 0))`
+/**
+ * A statement for all who make or drop the same database: until their connections end they take turns.
+ *
+ * @param name - of a tenant's owner role, or of a template.
+ */
+export function lockStore(name: string): string {
+  return `select pg_advisory_lock(hashtextextended(${pg.escapeLiteral(`tenantry pg-database ${name}`)}, 0))`
 }

@@ -6,7 +6,7 @@ import pg from 'pg'
 export interface RoleMark {
   readonly tenantry: 'pg-database'
   /** The digest of the tenant's id, since every role can read comments. */
-  readonly tenant?: string
+  readonly tenant: string
   /** Of a login that stands, rather than the owner of a database. */
   readonly login?: true
   /** Of an owner whose database is not all there: what is found so was left half made. */

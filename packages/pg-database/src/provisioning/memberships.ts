@@ -1,8 +1,9 @@
 import { type Query, quoteIdentifier } from '@tenantry/pg'
+import { grantRole } from '../grant-role.ts'
 
 /** Lets the provisioner work on what a role owns. Not for longer than it works: it is to have no tenant's data at hand. */
 export function becomeMember(role: string, version: number): string {
-  return `grant ${quoteIdentifier(role)} to current_user${version >= 160000 ? ' with inherit true, set true' : ''}`
+  return grantRole(role, 'current_user', version)
 }
 
 /** Ends {@link becomeMember}. Since version 16 the right to grant the role stays, which whoever has made a role is given. */

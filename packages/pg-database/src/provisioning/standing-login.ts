@@ -1,6 +1,7 @@
 import { type Credentials, type LoginTarget, TenancyError } from '@tenantry/core'
 import { type Query, quoteIdentifier } from '@tenantry/pg'
 import pg from 'pg'
+import { grantRole } from '../grant-role.ts'
 import { scramVerifier } from '../scram-verifier.ts'
 import { markRole, ownOrForeign } from './mark.ts'
 import { atOnce } from './provisioner.ts'
@@ -34,7 +35,7 @@ export async function makeStandingLogin(
   await atOnce(query, [
     `${found === undefined ? 'create' : 'alter'} role ${login} login inherit password ${verifier}`,
     markRole(username, { ...mark, login: true }),
-    `grant ${quoteIdentifier(owner)} to ${login}${version >= 160000 ? ' with inherit true, set true' : ''}`,
+    grantRole(owner, login, version),
     `alter role ${login} set role = ${quoteIdentifier(owner)}`,
   ])
 }
