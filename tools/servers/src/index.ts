@@ -22,4 +22,5 @@ export { connectPostgres, type FreshDatabase, type PostgresConnection } from './
 export { debianPostgres } from './postgres/debian-postgres.ts'
 export type { PostgresDescriptor, PostgresRole } from './postgres/postgres-descriptor.ts'
 export type { PostgresSource } from './postgres/postgres-source.ts'
+export { withClient } from './postgres/sql.ts'
 export { type PostgresServer, type StartPostgresOptions, startPostgres } from './postgres/start-postgres.ts'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
+import { withClient } from '@tenantry/servers'
+import type pg from 'pg'
 import { scramPassword } from './scram-password.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
@@ -39,14 +40,7 @@ export function databaseEngine(): DatabaseEngine {
     const connectionString = String(config.connection_url).replaceAll(/\{\{\w+\}\}/g, name =>
       encodeURIComponent(String(fill[name])),
     )
-    const client = new pg.Client({ connectionString })
-    client.on('error', () => undefined)
-    await client.connect()
-    try {
-      return await work(client)
-    } finally {
-      await client.end()
-    }
+    return withClient(connectionString, work)
   }
 
   /** All in one transaction, as the plugin does it. */

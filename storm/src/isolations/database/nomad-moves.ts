@@ -1,27 +1,8 @@
 import type { Erasure, Tenant } from '@tenantry/core'
-import { ambientCodes, driverCodes, errorCode } from '../../error-code.ts'
 import { expectThat, type Operation, type Turn, tagOf } from '../../turn.ts'
+import { persist } from '../persist.ts'
 import { loginsOf, serverNames } from './names.ts'
 import { type Nomad, settle, type Territory, unsettle } from './nomads.ts'
-
-/** Faults strike provisioners too; and what is sent on a connection that ends because the tenant does may be lost. */
-const interruptions = new Set([...ambientCodes, ...driverCodes, '40P01'])
-
-function isInterruption(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) if (interruptions.has(errorCode(at))) return true
-  return false
-}
-
-/** Does it again as often as it is interrupted. Resolves with whether it was, and with what came in the end. */
-async function persist<T>(work: () => Promise<T>): Promise<{ readonly interrupted: boolean; readonly result: T }> {
-  for (let interrupted = false, attempt = 1; ; interrupted = true, attempt++) {
-    try {
-      return { interrupted, result: await work() }
-    } catch (error) {
-      if (!isInterruption(error) || attempt === 20) throw error
-    }
-  }
-}
 
 const insertion = `insert into notes (id, tag, version) select * from unnest($1::int[], $2::text[], $3::bigint[])
   on conflict (id) do update set version = excluded.version`

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { secret } from '@tenantry/core'
 import { type DatabaseServer, makeDatabaseTemplate, type ProvisionerLogin } from '@tenantry/pg-database'
-import type { FreshDatabase } from '@tenantry/servers'
+import { type FreshDatabase, withClient } from '@tenantry/servers'
 import pg from 'pg'
 import { keyPrefix } from './names.ts'
 import { structure } from './structure.ts'
@@ -51,17 +51,10 @@ export async function openTenantServer(home: FreshDatabase): Promise<TenantServe
 
   return {
     ...{ server, admin, provisioner, brokerUrl: broker.href, major: rows[0].major },
-    async inside(database, work) {
+    inside(database, work) {
       const there = new URL(home.adminUrl)
       there.pathname = `/${database}`
-      const client = new pg.Client({ connectionString: there.href })
-      client.on('error', () => undefined)
-      await client.connect()
-      try {
-        return await work(client)
-      } finally {
-        await client.end()
-      }
+      return withClient(there.href, work)
     },
     async close() {
       await clear(admin)

@@ -1,27 +1,8 @@
 import type { Erasure } from '@tenantry/core'
-import { ambientCodes, driverCodes, errorCode } from '../../error-code.ts'
 import { expectThat, type Operation, type Turn, tagOf } from '../../turn.ts'
+import { persist } from '../persist.ts'
 import { type Loss, leftBy, lose, type Nomad, settle, type Territory, unsettle } from './nomads.ts'
 import { isStaleMembership, refreshMembership } from './stale-membership.ts'
-
-/** Faults strike provisioners too, who use the driver itself; and they meet in a deadlock with who is reading. */
-const interruptions = new Set([...ambientCodes, ...driverCodes, '40P01'])
-
-function isInterruption(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) if (interruptions.has(errorCode(at))) return true
-  return false
-}
-
-/** Does it again as often as it is interrupted. Resolves with whether it was, and with what came in the end. */
-async function persist<T>(work: () => Promise<T>): Promise<{ readonly interrupted: boolean; readonly result: T }> {
-  for (let interrupted = false, attempt = 1; ; interrupted = true, attempt++) {
-    try {
-      return { interrupted, result: await work() }
-    } catch (error) {
-      if (!isInterruption(error) || attempt === 20) throw error
-    }
-  }
-}
 
 /** Both, to their end. */
 async function twice(work: () => Promise<void>): Promise<void> {
