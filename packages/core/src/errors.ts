@@ -167,8 +167,8 @@ export const errors = {
   TEMPLATE_MISSING: {
     status: 500,
     title: 'The template is not there.',
-    next: 'Make the template schema with your migrations first. Nothing was created.',
-    message: (d: { template: string }) => `There is no template schema ${d.template}.`,
+    next: 'Make the template with your migrations first. Nothing was created.',
+    message: (d: { template: string }) => `There is no template ${d.template}.`,
   },
   TEMPLATE_INVALID: {
     status: 500,
@@ -182,7 +182,7 @@ export const errors = {
     title: 'The template could not be made anew.',
     next: 'See the cause, mend it and rebuild. Migrations must not end the transaction; unless they have, the old template is there.',
     message: (d: { template: string; reason: string }) =>
-      `The template schema ${d.template} could not be made anew: ${d.reason}.`,
+      `The template ${d.template} could not be made anew: ${d.reason}.`,
   },
   PROVISIONING_FAILED: {
     status: 500,
