@@ -48,7 +48,7 @@ function call({ scoped }: BenchDatabase, loop: string): (reads: number) => Promi
 
 /**
  * A transaction for each read forgets what was set for one. So tenant and proof are set for the session, by hand: the server
- * process is the same, because a pool gives the connection again that it got back last.
+ * process is the same, because a pool gives the connection again that it got back last, which it does at the end of this turn.
  */
 function callAlone({ scoped, pool }: BenchDatabase): (reads: number) => Promise<unknown> {
   const names = ['tenantry.tenant_id', 'tenantry.seal']
@@ -57,6 +57,7 @@ function callAlone({ scoped, pool }: BenchDatabase): (reads: number) => Promise<
       text: 'select current_setting($1, true) as tenant, current_setting($2, true) as proof',
       values: names,
     })
+    await new Promise(setImmediate)
     const client = await pool.connect()
     try {
       const { tenant, proof } = asked.rows[0]

@@ -12,6 +12,7 @@ import {
   poolHealth,
   type SafeStartOptions,
   type SessionStatePolicy,
+  type SharedReadsOptions,
   safeStart,
   scopedPool,
   type TenantPool,
@@ -47,6 +48,8 @@ export interface PgRlsOptions {
   readonly onUnsafe?: SafeStartOptions['onUnsafe']
   /** See `scopedPool`. */
   readonly namedStatements?: boolean
+  /** See `scopedPool`. */
+  readonly sharedReads?: SharedReadsOptions | false
   /**
    * Whether the tenant is sealed, so that SQL which an attacker injects cannot name another one. The database must have the seal
    * ({@link installSeal}), and the tables its policies (`protectTable` with `seal: true`).
@@ -115,6 +118,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
     ready,
     sessionState: options.sessionState ?? (options.pooler === true ? 'refuse' : 'detect'),
     ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
+    ...(options.sharedReads === undefined ? {} : { sharedReads: options.sharedReads }),
   })
 
   const stopLogging = logLostConnections(pool, 'pg-rls', logger)

@@ -5,6 +5,7 @@ import {
   poolHealth,
   type SafeStartOptions,
   type SessionStatePolicy,
+  type SharedReadsOptions,
   safeStart,
   scopedPool,
   type TenantPool,
@@ -46,6 +47,8 @@ export interface PgSchemaOptions extends NamingOptions {
   readonly onUnsafe?: SafeStartOptions['onUnsafe']
   /** See `scopedPool`. Default `true`. */
   readonly namedStatements?: boolean
+  /** See `scopedPool`. */
+  readonly sharedReads?: SharedReadsOptions | false
   /** Say `true` behind PgBouncer in transaction mode: what would stay in a session is refused. Default `false`. */
   readonly pooler?: boolean
   /** See `scopedPool`. Default `refuse` with `pooler`, else `detect`. */
@@ -97,6 +100,7 @@ export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
     scope: schemaScope({ naming, extensions, roles }),
     sessionState: options.sessionState ?? (options.pooler === true ? 'refuse' : 'detect'),
     ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
+    ...(options.sharedReads === undefined ? {} : { sharedReads: options.sharedReads }),
   })
 
   const stops = [pool, ...(provisioner === undefined ? [] : [provisioner])].map(each =>

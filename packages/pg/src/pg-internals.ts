@@ -10,7 +10,7 @@ export type TransactionStatus = 'I' | 'T' | 'E'
 
 /** The protocol side of a `pg.Client`. */
 export interface WireConnection extends EventEmitter {
-  readonly stream: { write(messages: Uint8Array): boolean; destroy(): void }
+  readonly stream: { write(messages: Uint8Array): boolean; cork(): void; uncork(): void; destroy(): void }
   sendCopyFail(reason: string): void
   sync(): void
 }
@@ -111,3 +111,13 @@ export interface CancelConnection extends WireConnection {
 /** `pg.Connection`. */
 export const CancelConnection = (pg as unknown as { Connection: new (config: { ssl: unknown }) => CancelConnection })
   .Connection
+
+/** Whether a client can write our statements behind one whose answer it waits for: it must know them as queries of its own. */
+export function canPipeline(client: pg.ClientBase): boolean {
+  return 'pipeline' in client && client instanceof pg.Client
+}
+
+/** Has a client that {@link canPipeline} do so, or not. Between two statements it may change. */
+export function pipeline(client: pg.ClientBase, on: boolean): void {
+  ;(client as unknown as { pipeline: boolean }).pipeline = on
+}

@@ -8,6 +8,9 @@ import { checkOut, isSetUpByHooks, type Taken, watchOf } from './pool-watch.ts'
 import type { Seal } from './scope.ts'
 import { isClean, type Session, sessionOf } from './session.ts'
 import type { SessionStatePolicy } from './session-state.ts'
+import { noSessionUse } from './session-trace.ts'
+import { type SharedReadsOptions, sharedReads } from './shared-reads.ts'
+import type { Statement, TenantScope } from './statement.ts'
 
 /**
  * The two ways into a pool. A single statement needs a place for as long as it is on its way and may share it with others; a
@@ -15,7 +18,7 @@ import type { SessionStatePolicy } from './session-state.ts'
  */
 export interface Places {
   /** @throws {TenancyError} `DATABASE_UNAVAILABLE` */
-  forStatement(): Promise<Place>
+  forStatement(statement: Statement, scope: TenantScope): Promise<Place>
   /** @throws {TenancyError} `DATABASE_UNAVAILABLE` */
   forLease(): Promise<Place>
 }
@@ -23,11 +26,12 @@ export interface Places {
 /** How many connections there are, how many of them are idle, and how many callers wait for one. */
 export type PoolCounts = Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'>
 
-/** Places where nothing is shared: each takes a whole connection. */
-export function exclusivePlaces(
+/** The places of a `pg.Pool`. */
+export function poolPlaces(
   pool: pg.Pool,
   policy: SessionStatePolicy,
-  seal?: Seal,
+  seal: Seal | undefined,
+  reads: SharedReadsOptions | false,
 ): { readonly places: Places; readonly counts: () => PoolCounts } {
   const watch = watchOf(pool)
   const kept = keptConnections(pool)
@@ -82,21 +86,33 @@ export function exclusivePlaces(
   }
 
   // Every statement comes through here: one promise, unless something is to be done first.
-  function take(): Promise<Place> {
-    return new Promise((resolve, reject) => {
-      function given(taken: Taken): void {
-        try {
-          const place = placeAt(taken)
-          if (place === undefined) prepare(taken).then(resolve, reject)
-          else resolve(place)
-        } catch (thrown) {
-          reject(thrown)
-        }
+  function own(resolve: (place: Place) => void, reject: (error: unknown) => void): void {
+    function given(taken: Taken): void {
+      try {
+        const place = placeAt(taken)
+        if (place === undefined) prepare(taken).then(resolve, reject)
+        else resolve(place)
+      } catch (thrown) {
+        reject(thrown)
       }
-      const left = kept.take()
-      if (left === undefined) checkOut(pool, given, error => reject(connectError(error)))
-      else given(left)
-    })
+    }
+    const left = kept.take()
+    if (left === undefined) checkOut(pool, given, error => reject(connectError(error)))
+    else given(left)
+  }
+  const forLease = () => new Promise<Place>(own)
+
+  function isGood(session: Session): boolean {
+    const { status, tainted, disposable, carries } = session
+    const asLeft = status === 'I' && tainted === undefined && !disposable && !carries
+    return asLeft && (seal?.per !== 'connection' || isFresh(session))
+  }
+  const shared = canShare(pool, policy, seal, reads) ? sharedReads({ pool, options: reads, own, isGood }) : undefined
+
+  function forStatement({ uses, text, queryTimeout }: Statement, { named }: TenantScope): Promise<Place> {
+    // A client that gives up does so on the whole connection, and what is no plain read uses the session.
+    const alone = shared === undefined || uses !== noSessionUse || queryTimeout !== undefined || !named
+    return alone ? forLease() : shared(text)
   }
 
   function counts(): PoolCounts {
@@ -104,7 +120,21 @@ export function exclusivePlaces(
     return { totalCount, idleCount: idleCount + kept.size, waitingCount }
   }
 
-  return { places: { forStatement: take, forLease: take }, counts }
+  return { places: { forStatement, forLease }, counts }
+}
+
+/**
+ * Whether short reads may share connections: not where each statement has a transaction or a reset of its own, where a client-side
+ * timeout would end what others wait for, where the pool counts uses, or where a pooler stands between.
+ */
+function canShare(
+  { options }: pg.Pool,
+  policy: SessionStatePolicy,
+  seal: Seal | undefined,
+  reads: SharedReadsOptions | false,
+): reads is SharedReadsOptions {
+  const counted = (options.maxUses ?? Infinity) < Infinity
+  return reads !== false && policy === 'detect' && seal?.per !== 'transaction' && !counted && !options.query_timeout
 }
 
 /** Milliseconds that a new connection may take to be set up, where the pool sets no time of its own. */

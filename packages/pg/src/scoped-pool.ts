@@ -1,9 +1,10 @@
 import { TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type pg from 'pg'
-import { exclusivePlaces } from './places.ts'
+import { poolPlaces } from './places.ts'
 import { watchOf } from './pool-watch.ts'
 import { type Scope, scopeSql } from './scope.ts'
 import type { SessionStatePolicy } from './session-state.ts'
+import type { SharedReadsOptions } from './shared-reads.ts'
 import { startOf } from './start-of.ts'
 import type { TenantScope } from './statement.ts'
 import { createTenantPool, type TenantPool } from './tenant-pool.ts'
@@ -26,6 +27,12 @@ export interface ScopedPoolOptions {
    * `refuse` is for a pooler in transaction mode. Default `detect`.
    */
   readonly sessionState?: SessionStatePolicy
+  /**
+   * Whether short reads of all tenants are pipelined on few connections, which is faster than a connection each. Only what was seen to
+   * be a read of some milliseconds at most shares one; see the README for what then waits for what. Only with `sessionState: 'detect'`.
+   * Default yes.
+   */
+  readonly sharedReads?: SharedReadsOptions | false
 }
 
 /** A `pg.Pool` that many tenants share. What every Postgres isolation is made of. */
@@ -39,7 +46,8 @@ export interface ScopedPool {
 /**
  * Scopes a `pg.Pool`.
  *
- * @throws {TenancyError} `CONFIG_INVALID` for a pool in pipeline mode or an unknown `sessionState`; `ARGUMENT_INVALID` for a scope without settings.
+ * @throws {TenancyError} `CONFIG_INVALID` for a pool in pipeline mode or an unknown `sessionState`; `ARGUMENT_INVALID` for a scope without
+ * settings, or numbers of `sharedReads` that are none.
  * @example
  * const scoped = scopedPool({ pool, scope: { settings: ['app.tenant_id'], values: tenant => [tenant.id] } })
  * const notes = await scoped.handle(tenancy.current).query('select * from notes')
@@ -61,7 +69,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
   }
   watchOf(pool)
   const { seal } = scope
-  const { places, counts } = exclusivePlaces(pool, sessionState, seal)
+  const { places, counts } = poolPlaces(pool, sessionState, seal, options.sharedReads ?? {})
   const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting], scope.condition)
   const start = startOf(options.ready)
 

@@ -144,7 +144,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   #prepared(key: string | undefined, text: string): PreparedStatement {
-    return key === undefined || !this.#scope.named ? unnamed(text) : this.#session.names.take(key, text)
+    if (key === undefined || !this.#scope.named) return unnamed(text)
+    const known = this.#session.names.take(key, text)
+    // The server may still refuse what somebody else wants to prepare under this name, on the same connection, in front.
+    return known.sent && !known.parsed && known.text === text ? unnamed(text) : known
   }
 
   #parse(messages: Buffer[], statement: PreparedStatement): void {
@@ -181,7 +184,8 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   parsed(): void {
-    this.#parsing.shift()
+    const statement = this.#parsing.shift()
+    if (statement !== undefined) statement.parsed = true
   }
 
   finished(): void {

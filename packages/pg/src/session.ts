@@ -1,6 +1,6 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
-import { isReady, type TransactionStatus, wireOf } from './pg-internals.ts'
+import { destroySocket, isReady, type TransactionStatus, wireOf } from './pg-internals.ts'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
 
 /** A statement on its way: told of what the connection sees. */
@@ -72,6 +72,13 @@ export function sessionOf(client: pg.ClientBase): Session {
     session.status = message.status
     if (message.status === 'I') session.proof = undefined
     session.inFlight.shift()?.finished()
+    // What stands behind it would run in its transaction, and be rolled back with it.
+    if (message.status !== 'I' && session.inFlight.length > 0) {
+      session.tainted ??= 'a statement in front left a transaction open'
+      for (const statement of session.inFlight.splice(0))
+        statement.lost(new TenancyError('CONNECTION_LOST', { reason: session.tainted }))
+      destroySocket(client)
+    }
   })
   wire.on('parseComplete', () => session.inFlight[0]?.parsed())
   // The server says so itself: a setting that it reports has another value, or somebody has made the session listen.

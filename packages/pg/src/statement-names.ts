@@ -11,6 +11,8 @@ export interface PreparedStatement {
   readonly wire: string
   /** Whether its Parse was written. */
   sent: boolean
+  /** Whether the server has accepted it. */
+  parsed: boolean
   /** Whether the server has described it. */
   described: boolean
   /** How the server described its columns; `undefined` for a statement without. Private: a result gets a copy. */
@@ -32,7 +34,7 @@ export interface StatementNames {
 
 /** The unnamed statement, which lasts until the next one. */
 export function unnamed(text: string): PreparedStatement {
-  return { text, wire: '', sent: false, described: false, columns: undefined }
+  return { text, wire: '', sent: false, parsed: false, described: false, columns: undefined }
 }
 
 /**

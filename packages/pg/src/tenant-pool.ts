@@ -85,7 +85,7 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     const at = places(tenant)
     const preparing = prepare()
     if (preparing !== undefined) await preparing
-    const place = await at.forStatement()
+    const place = await at.forStatement(statement, tenantScope)
     try {
       checkStillOpen()
       return (await runStatement(place, statement, tenantScope, 'alone')).result()
