@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { QueryCallback } from './query-arguments.ts'
+import type { QueryCallback } from './statements/query-arguments.ts'
 
 /**
  * Serves pg's callback forms from the promise form, so that the callback runs in the context of the call and not in that of

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { borrowClient } from './borrow-client.ts'
 import { statementError } from './database-error.ts'
+import { borrowClient } from './places/borrow-client.ts'
 import type { Query } from './query.ts'
 
 /**

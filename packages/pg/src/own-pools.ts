@@ -1,10 +1,10 @@
 import type { Tenant } from '@tenantry/core'
-import type { Places, PoolCounts } from './places.ts'
-import { noScope } from './scope.ts'
+import type { Places, PoolCounts } from './places/places.ts'
 import type { ScopedPool } from './scoped-pool.ts'
-import type { SessionStatePolicy } from './session-state.ts'
 import { startOf } from './start-of.ts'
-import type { TenantScope } from './statement.ts'
+import { noScope } from './statements/scope.ts'
+import type { SessionStatePolicy } from './statements/session-state-policy.ts'
+import type { TenantScope } from './statements/statement.ts'
 import { createTenantPool } from './tenant-pool.ts'
 
 /** Options of {@link ownPools}. */

@@ -1,6 +1,6 @@
 import { type Claims, type Isolation, TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import { callBack } from './call-back.ts'
-import { isSubmittable, readArguments } from './query-arguments.ts'
+import { isSubmittable, readArguments } from './statements/query-arguments.ts'
 import type { TenantPool } from './tenant-pool.ts'
 
 /**

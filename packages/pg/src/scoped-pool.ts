@@ -1,12 +1,12 @@
 import { TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type pg from 'pg'
-import { poolPlaces } from './places.ts'
-import { watchOf } from './pool-watch.ts'
-import { type Scope, scopeSql } from './scope.ts'
-import type { SessionStatePolicy } from './session-state.ts'
-import type { SharedReadsOptions } from './shared-reads.ts'
+import { poolPlaces } from './places/places.ts'
+import { watchOf } from './places/pool-watch.ts'
+import type { SharedReadsOptions } from './places/shared-reads.ts'
 import { startOf } from './start-of.ts'
-import type { TenantScope } from './statement.ts'
+import { type Scope, scopeSql } from './statements/scope.ts'
+import type { SessionStatePolicy } from './statements/session-state-policy.ts'
+import type { TenantScope } from './statements/statement.ts'
 import { createTenantPool, type TenantPool } from './tenant-pool.ts'
 
 /** Options of {@link scopedPool}. */

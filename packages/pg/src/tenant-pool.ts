@@ -4,10 +4,10 @@ import type pg from 'pg'
 import { callBack } from './call-back.ts'
 import { statementError } from './database-error.ts'
 import { createLease, type TenantClient } from './lease.ts'
-import type { Places, PoolCounts } from './places.ts'
-import { isSubmittable, type QueryArguments, readArguments, readStatement } from './query-arguments.ts'
-import { runStatement } from './run-statement.ts'
-import type { TenantScope } from './statement.ts'
+import type { Places, PoolCounts } from './places/places.ts'
+import { isSubmittable, type QueryArguments, readArguments, readStatement } from './statements/query-arguments.ts'
+import type { TenantScope } from './statements/statement.ts'
+import { runStatement } from './wire/run-statement.ts'
 
 /**
  * The pool of one tenant, with the surface of `pg.Pool` that ORMs use. Everything that goes through it is done as the tenant,

@@ -12,9 +12,9 @@ import {
   prepareValue,
   WireQueryBase,
   wireOf,
-} from '../src/pg-internals.ts'
+} from '../src/wire/pg-internals.ts'
 
-// One test for each thing that stands in `src/pg-internals.ts` beyond the published types of pg. The tests against a server
+// One test for each thing that stands in `src/wire/pg-internals.ts` beyond the published types of pg. The tests against a server
 // prove what they do; these say by name which one is gone.
 describe('of the installed pg there is', () => {
   const client = new pg.Client({ host: '127.0.0.1', port: 1 })

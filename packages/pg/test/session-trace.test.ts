@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sessionUse } from '../src/session-trace.ts'
+import { sessionUse } from '../src/statements/session-trace.ts'
 
 describe('what a statement may leave in its session (R12, R25, R26, R27)', () => {
   const texts: Readonly<Record<string, readonly string[]>> = {

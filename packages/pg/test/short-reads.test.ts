@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { shortReads } from '../src/short-reads.ts'
+import { shortReads } from '../src/places/short-reads.ts'
 
 describe('a short read', () => {
   it.each([

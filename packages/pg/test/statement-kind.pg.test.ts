@@ -2,7 +2,7 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import fc from 'fast-check'
 import pg from 'pg'
 import { expect, it } from 'vitest'
-import { type StatementKind, statementKind } from '../src/statement-kind.ts'
+import { type StatementKind, statementKind } from '../src/statements/statement-kind.ts'
 import { decorated } from './decorated.ts'
 import { failure, useDatabase } from './support.ts'
 

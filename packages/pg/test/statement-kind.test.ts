@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { firstWords, statementKind } from '../src/statement-kind.ts'
+import { firstWords, statementKind } from '../src/statements/statement-kind.ts'
 import { decorated } from './decorated.ts'
 
 const kinds = {

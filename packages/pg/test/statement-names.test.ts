@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createStatementNames } from '../src/statement-names.ts'
+import { createStatementNames } from '../src/wire/statement-names.ts'
 
 describe('the prepared statements of a connection', () => {
   it('have a name each, which is never used again', () => {

@@ -1,7 +1,7 @@
 import type { Tenant } from '@tenantry/core'
 import type pg from 'pg'
 import type { Scope, ScopeSql, Seal } from './scope.ts'
-import type { SessionStatePolicy } from './session-state.ts'
+import type { SessionStatePolicy } from './session-state-policy.ts'
 import type { SessionUse } from './session-trace.ts'
 import type { StatementKind } from './statement-kind.ts'
 

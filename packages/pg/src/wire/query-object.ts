@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
+import { statementKind } from '../statements/statement-kind.ts'
 import { WireQueryBase, wireOf } from './pg-internals.ts'
 import type { Session } from './session.ts'
-import { statementKind } from './statement-kind.ts'
 
 // The callbacks through which `pg` drives a query object with a protocol of its own.
 const handlers = [

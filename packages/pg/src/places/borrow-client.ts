@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { connectError } from './database-error.ts'
+import { connectError } from '../database-error.ts'
 
 /** A connection of a pool, until it is given back. */
 export interface BorrowedClient {

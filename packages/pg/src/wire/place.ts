@@ -1,6 +1,7 @@
 import type pg from 'pg'
+import type { SessionStatePolicy } from '../statements/session-state-policy.ts'
 import { isClean, type Session } from './session.ts'
-import { resetSession, type SessionStatePolicy } from './session-state.ts'
+import { resetSession } from './session-state.ts'
 
 /** A connection, for one statement or for as long as a lease lasts. */
 export interface Place {

@@ -1,12 +1,12 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
 import { serialize } from 'pg-protocol'
+import { isServerError } from '../database-error.ts'
+import type { Standing, Statement, TenantScope } from '../statements/statement.ts'
+import { isPlainQuery } from '../statements/statement-kind.ts'
 import { bindScope } from './bind-scope.ts'
-import { isServerError } from './database-error.ts'
 import { prepareValue, type WireColumns, type WireConnection, WireQueryBase, type WireRow } from './pg-internals.ts'
 import type { InFlight, Session } from './session.ts'
-import type { Standing, Statement, TenantScope } from './statement.ts'
-import { isPlainQuery } from './statement-kind.ts'
 import { type PreparedStatement, unnamed } from './statement-names.ts'
 
 // Messages that are always the same.

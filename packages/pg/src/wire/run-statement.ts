@@ -1,9 +1,9 @@
 import { TenancyError } from '@tenantry/core'
+import { noSessionUse } from '../statements/session-trace.ts'
+import type { Standing, Statement, TenantScope } from '../statements/statement.ts'
 import type { Place } from './place.ts'
 import { ScopedQuery, send } from './scoped-query.ts'
 import { checkTrace } from './session-state.ts'
-import { noSessionUse } from './session-trace.ts'
-import type { Standing, Statement, TenantScope } from './statement.ts'
 
 /** A statement of our own. */
 export function plainStatement(kind: Statement['kind'], text: string): Statement {

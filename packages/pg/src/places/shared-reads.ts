@@ -1,8 +1,8 @@
 import { TenancyError } from '@tenantry/core'
 import type pg from 'pg'
-import { canPipeline, pipeline, wireOf } from './pg-internals.ts'
-import type { Place } from './place.ts'
-import type { Session } from './session.ts'
+import { canPipeline, pipeline, wireOf } from '../wire/pg-internals.ts'
+import type { Place } from '../wire/place.ts'
+import type { Session } from '../wire/session.ts'
 import { shortReads } from './short-reads.ts'
 
 /** How short reads share connections. */

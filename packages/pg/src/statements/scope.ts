@@ -1,6 +1,6 @@
 import { TenancyError, type Tenant } from '@tenantry/core'
 import pg from 'pg'
-import { quoteIdentifier } from './identifier.ts'
+import { quoteIdentifier } from '../identifier.ts'
 
 /**
  * What scopes a statement to a tenant: settings that hold for one transaction. The server forgets them with the transaction,
