@@ -29,7 +29,7 @@ export interface ScopedPoolOptions {
   readonly sessionState?: SessionStatePolicy
   /**
    * Whether short reads of all tenants are pipelined on few connections, which is faster than a connection each. Only what was seen to
-   * be a read of some milliseconds at most shares one; see the README for what then waits for what. Only with `sessionState: 'detect'`.
+   * be a read of less than a millisecond shares one; see the README for what then waits for what. Only with `sessionState: 'detect'`.
    * Default yes.
    */
   readonly sharedReads?: SharedReadsOptions | false

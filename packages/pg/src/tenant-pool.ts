@@ -6,7 +6,8 @@ import { statementError } from './database-error.ts'
 import { createLease, type TenantClient } from './lease.ts'
 import type { Places, PoolCounts } from './places/places.ts'
 import { isSubmittable, type QueryArguments, readArguments, readStatement } from './statements/query-arguments.ts'
-import type { TenantScope } from './statements/statement.ts'
+import type { Statement, TenantScope } from './statements/statement.ts'
+import type { Place } from './wire/place.ts'
 import { runStatement } from './wire/run-statement.ts'
 
 /**
@@ -86,11 +87,27 @@ export function createTenantPool(parts: TenantPoolParts): TenantPool {
     const preparing = prepare()
     if (preparing !== undefined) await preparing
     const place = await at.forStatement(statement, tenantScope)
+    let answered = false
+    try {
+      checkStillOpen()
+      const query = await runStatement(place, statement, tenantScope, 'alone')
+      answered = true
+      return query.result()
+    } catch (error) {
+      if (place.gaveWay?.(error) !== true) throw statementError(error, single)
+    } finally {
+      place.leave(answered)
+    }
+    return again(await at.forLease(), statement, tenantScope)
+  }
+
+  /** On a connection of its own. */
+  async function again(place: Place, statement: Statement, tenantScope: TenantScope): Promise<pg.QueryResult> {
     try {
       checkStillOpen()
       return (await runStatement(place, statement, tenantScope, 'alone')).result()
     } catch (error) {
-      throw statementError(error, single)
+      throw statementError(error, again)
     } finally {
       place.leave()
     }

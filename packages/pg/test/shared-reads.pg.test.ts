@@ -5,7 +5,7 @@ import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type ScopedPoolOptions, type SharedReadsOptions, scopedPool, type TenantPool } from '../src/index.ts'
-import { acme, globex, refusal, scope, useDatabase } from './support.ts'
+import { acme, failure, globex, refusal, scope, useDatabase } from './support.ts'
 import { createTap, type Tap } from './tap.ts'
 
 function anotherPg(): typeof pg {
@@ -140,7 +140,9 @@ describePostgres('short reads', server => {
       await blocker.query('begin; lock table plain')
       const stuck = reader.acme.query('select text from plain')
       await sleep(300)
-      expect((await reader.globex.query(mine)).rows).toHaveLength(1)
+      // Long before the one in front would give way.
+      const late = sleep(5_000).then(() => 'late')
+      expect(await Promise.race([reader.globex.query(mine), late])).toMatchObject({ rowCount: 1 })
       await blocker.query('commit')
       await stuck
     })
@@ -200,12 +202,17 @@ describePostgres('short reads', server => {
       lent = client
     })
     await blocker.query('begin; lock table plain')
-    const [, behind] = [bench.acme.query(text), refusal(bench.globex.query(text))]
+    const [first, behind] = [bench.acme.query(text), failure(bench.globex.query(text))]
     await new Promise(setImmediate)
-    // As the server would say it: nothing that we send can have that effect.
+    // As the server would say it, of the scope and of the statement: nothing that we send can have that effect.
     const { connection } = lent as unknown as { connection: { emit(event: string, message: object): void } }
+    for (let done = 0; done < 2; done++) connection.emit('commandComplete', { text: 'SELECT 0' })
     connection.emit('readyForQuery', { status: 'T' })
-    expect(await behind).toBe('CONNECTION_LOST')
+    await first
+    expect(await behind).toMatchObject({
+      code: 'CONNECTION_LOST',
+      details: { reason: 'a statement in front left a transaction open' },
+    })
     await blocker.query('commit')
     await bench.acme.query(mine)
     expect(bench.pool.totalCount).toBe(1)
@@ -213,7 +220,7 @@ describePostgres('short reads', server => {
   })
 
   it('let a lease have its connection, and come again after it', async () => {
-    const { acme: tenant, globex: other } = await warm(mine)
+    const { pool, acme: tenant, globex: other } = await warm(mine)
     let reading = true
     let reads = 0
     async function reader(): Promise<void> {
@@ -221,14 +228,21 @@ describePostgres('short reads', server => {
     }
     const readers = Promise.all(Array.from({ length: 8 }, reader))
     for (let lease = 0; lease < 20; lease++) {
+      const then = reads
       const client = await other.connect()
       const before = reads
+      // Those on the connection, and one turn of those who wait.
+      expect(before - then).toBeLessThan(20)
       await client.query('begin')
       expect((await client.query(mine)).rows).toMatchObject([{ tenant_id: 'globex' }])
       await client.query('commit')
       expect(reads).toBe(before)
       client.release()
       while (reads === before) await sleep(1)
+      const now = reads
+      const host = await pool.connect()
+      expect(reads - now).toBeLessThan(20)
+      host.release()
     }
     reading = false
     await readers

@@ -8,10 +8,10 @@ describe('a short read', () => {
     'select text from notes where id in (select id from other)',
     'select coalesce(text, lower($1)) from notes n join plain p on p.id = n.id order by 1 limit 5',
   ])('is %s, once it was seen to be', text => {
-    const reads = shortReads(5)
-    expect(reads.has(text)).toBe(false)
+    const reads = shortReads(8)
+    expect(reads.timeOf(text)).toBeUndefined()
     reads.took(text, 0.4)
-    expect(reads.has(text)).toBe(true)
+    expect(reads.timeOf(text)).toBe(0.4)
   })
 
   it.each([
@@ -27,34 +27,40 @@ describe('a short read', () => {
     ['select * from app."do it" ($1)', 'calls a function for its rows'],
     ['values (1)', 'is no SELECT'],
   ])('is never %s: it %s', text => {
-    const reads = shortReads(5)
+    const reads = shortReads(8)
     for (let time = 0; time < 100; time++) reads.took(text, 0)
-    expect(reads.has(text)).toBe(false)
+    expect(reads.timeOf(text)).toBe(Infinity)
   })
 
   const text = 'select text from notes'
-  it('is none any more when it took long once, until it was short many times', () => {
-    const reads = shortReads(5)
-    reads.took(text, 0.2)
+  const times = (count: number, work: () => void) => Array.from({ length: count }, work)
+  it('is one no more when it has taken long some times, and again after many short ones', () => {
+    const reads = shortReads(8)
+    times(100, () => reads.took(text, 0.2))
     reads.took(text, 1_000)
-    let times = 0
-    for (; !reads.has(text); times++) reads.took(text, 0.2)
-    expect(times).toBeGreaterThan(40)
-    expect(times).toBeLessThan(60)
+    expect(reads.timeOf(text)).toBeLessThan(1)
+    times(3, () => reads.took(text, 1_000))
+    expect(reads.timeOf(text)).toBeGreaterThan(2)
+    times(1_000, () => reads.took(text, 1_000))
+    expect(reads.timeOf(text)).toBeCloseTo(8)
+    times(20, () => reads.took(text, 0.2))
+    expect(reads.timeOf(text)).toBeLessThan(2)
   })
 
-  it('is none any more when it has cost a connection', () => {
-    const reads = shortReads(5)
+  it('is none for ever when it did what no read does', () => {
+    const reads = shortReads(8)
     reads.took(text, 0.2)
     reads.took(text, Infinity)
     for (let time = 0; time < 1_000; time++) reads.took(text, 0)
-    expect(reads.has(text)).toBe(false)
+    expect(reads.timeOf(text)).toBe(Infinity)
   })
 
-  it('is forgotten when a thousand others came after it', () => {
-    const reads = shortReads(5)
-    for (let id = 0; id < 1_001; id++) reads.took(`select text from notes where id = ${id}`, 0)
-    expect(reads.has('select text from notes where id = 0')).toBe(false)
-    expect(reads.has('select text from notes where id = 1')).toBe(true)
+  it('is forgotten when a thousand others came after it was used last', () => {
+    const reads = shortReads(8)
+    const of = (id: number) => `select text from notes where id = ${id}`
+    for (let id = 0; id < 1_000; id++) reads.took(of(id), 0)
+    reads.took(of(0), 0)
+    reads.took(of(1_000), 0)
+    expect([0, 1, 2].map(id => reads.timeOf(of(id)))).toEqual([0, undefined, 0])
   })
 })

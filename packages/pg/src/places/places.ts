@@ -88,26 +88,52 @@ export function poolPlaces(
   // Every statement comes through here: one promise, unless something is to be done first.
   function own(resolve: (place: Place) => void, reject: (error: unknown) => void): void {
     function given(taken: Taken): void {
+      let place: Place | undefined
       try {
-        const place = placeAt(taken)
-        if (place === undefined) prepare(taken).then(resolve, reject)
-        else resolve(place)
+        place = placeAt(taken)
       } catch (thrown) {
         reject(thrown)
+        return
       }
+      if (place === undefined) prepare(taken).then(resolve, reject)
+      else resolve(place)
     }
     const left = kept.take()
     if (left === undefined) checkOut(pool, given, error => reject(connectError(error)))
     else given(left)
   }
-  const forLease = () => new Promise<Place>(own)
+
+  let leases = 0
+
+  function forLease(): Promise<Place> {
+    leases += 1
+    return new Promise((resolve, reject) => {
+      own(
+        place => {
+          leases -= 1
+          resolve(place)
+        },
+        error => {
+          leases -= 1
+          reject(error)
+        },
+      )
+    })
+  }
+
+  /** Of those that wait, some may not be in the queue of the pool: it opens a connection for them. */
+  function isLeaseWanted(): boolean {
+    return leases > 0 && pool.totalCount >= pool.options.max && pool.idleCount === 0
+  }
 
   function isGood(session: Session): boolean {
     const { status, tainted, disposable, carries } = session
     const asLeft = status === 'I' && tainted === undefined && !disposable && !carries
     return asLeft && (seal?.per !== 'connection' || isFresh(session))
   }
-  const shared = canShare(pool, policy, seal, reads) ? sharedReads({ pool, options: reads, own, isGood }) : undefined
+  const shared = canShare(pool, policy, seal, reads)
+    ? sharedReads({ pool, options: reads, own, isGood, isLeaseWanted })
+    : undefined
 
   function forStatement({ uses, text, queryTimeout }: Statement, { named }: TenantScope): Promise<Place> {
     // A client that gives up does so on the whole connection, and what is no plain read uses the session.

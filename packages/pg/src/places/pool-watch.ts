@@ -77,7 +77,7 @@ export function checkOut(pool: pg.Pool, given: (taken: Taken) => void, refused: 
     refused(new TenancyError('SCOPE_CLOSED', { what: 'The pg.Pool' }))
   }
   watch.waiting.add(refuse)
-  pool.connect((error, client) => {
+  function called(error: Error | undefined, client: pg.PoolClient | undefined): void {
     if (!watch.waiting.delete(refuse)) {
       client?.release()
       return
@@ -88,7 +88,13 @@ export function checkOut(pool: pg.Pool, given: (taken: Taken) => void, refused: 
       // No connection comes or goes, of which there would be an event.
       if (pool.ending) watch.refuseWaiting()
     }
-  })
+  }
+  try {
+    pool.connect(called)
+  } catch (thrown) {
+    // Of the making of a client: a certificate that cannot be read, a class of the caller's own.
+    if (watch.waiting.delete(refuse)) refused(thrown)
+  }
 }
 
 /** The host may hold the client from an earlier turn. If it released it twice, two tenants would share the connection. */

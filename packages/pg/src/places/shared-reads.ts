@@ -1,5 +1,6 @@
-import { TenancyError } from '@tenantry/core'
+import { isTenancyError, TenancyError } from '@tenantry/core'
 import type pg from 'pg'
+import { cancelStatement } from '../wire/cancel-statement.ts'
 import { canPipeline, pipeline, wireOf } from '../wire/pg-internals.ts'
 import type { Place } from '../wire/place.ts'
 import type { Session } from '../wire/session.ts'
@@ -12,8 +13,9 @@ export interface SharedReadsOptions {
   /** Statements that are on their way on one connection at the same time. Default 4. */
   readonly depth?: number
   /**
-   * Milliseconds that a read takes at most to count as short, the way to the server included, and that it may have been on its way
-   * for others to be put behind it. Default 5.
+   * Milliseconds that all in front of a statement may take, judged by how long they took before, the way to the server included. One
+   * that takes fifty times as long gives way to those behind it: it is cancelled, and run again on a connection of its own.
+   * Default 1.
    */
   readonly short?: number
 }
@@ -26,6 +28,8 @@ export interface SharedReadsTerms {
   readonly own: (given: (place: Place) => void, refused: (error: unknown) => void) => void
   /** Whether a connection is as a statement needs it, but for what is on its way on it. */
   readonly isGood: (session: Session) => boolean
+  /** Whether a lease waits. */
+  readonly isLeaseWanted: () => boolean
 }
 
 /** A connection that statements share. */
@@ -35,9 +39,13 @@ interface Shared {
   /** Statements that are on it now, and that it has carried since it was given. */
   statements: number
   carried: number
+  /** Milliseconds that those on it are likely to take. */
+  load: number
   /** When the server got to the oldest of them, on the clock of `performance.now()`. */
   since: number
   corked: boolean
+  /** Whether the server was asked to cancel what it does. */
+  cancelled: boolean
 }
 
 interface Waiter {
@@ -49,77 +57,104 @@ interface Waiter {
 }
 
 /** Statements after which a connection goes through its pool in any case, which knows how old it may become. */
-const carriedAtMost = 1_000
+const carriedAtMost = 200
+
+/** Of `short`, after which a statement gives way. */
+const patience = 50
 
 /**
  * Places for reads, of which those that were seen to be short share connections: they are written one behind the other without waiting
  * for answers. Each has a Sync, and so a transaction and a tenant, of its own (protocol flow, section "Pipelining"), and what one does
- * or suffers ends there; all that it can do to those behind it is to keep them waiting.
+ * or suffers ends there; all that it can do to those behind it is to keep them waiting, and not for long.
  *
  * Connections of one's own go first: nobody joins while somebody waits for one, and what is shared is given back when it is free.
  *
  * @throws {TenancyError} `ARGUMENT_INVALID`
  */
-export function sharedReads({ pool, options, own, isGood }: SharedReadsTerms): (text: string) => Promise<Place> {
+export function sharedReads(terms: SharedReadsTerms): (text: string) => Promise<Place> {
+  const { pool, options, own, isGood, isLeaseWanted } = terms
   const { connections, depth, short } = checked(options, pool.options.max)
-  const reads = shortReads(short)
+  const reads = shortReads(4 * short)
   const lent = new Set<Shared>()
   const waiting = new Set<Waiter>()
   let arrived = 0
   /** Connections that the pool was asked for and has not given yet. */
   let asked = 0
+  let watching = false
 
   /** Whether somebody waits for a connection of their own. */
   function isWanted(): boolean {
-    return pool.waitingCount > asked || pool.ending
+    return pool.waitingCount > asked || pool.ending || isLeaseWanted()
   }
 
-  function canCarry({ carried, place }: Shared): boolean {
-    return carried < carriedAtMost && canPipeline(place.client) && isGood(place.session)
+  function canCarry({ carried, place, cancelled }: Shared): boolean {
+    return carried < carriedAtMost && !cancelled && canPipeline(place.client) && isGood(place.session)
   }
 
-  /** The one with the fewest statements on it, none of which has been there for long. */
+  /** The one with the fewest statements on it, none of which takes long. */
   function leastBusy(now: number): Shared | undefined {
     let found: Shared | undefined
     for (const shared of lent) {
-      const fewer = shared.statements < (found?.statements ?? depth)
-      if (fewer && now - shared.since < short && canCarry(shared)) found = shared
+      if (shared.statements >= (found?.statements ?? depth)) continue
+      if (shared.load < short && now - shared.since < short && canCarry(shared)) found = shared
     }
     return found
   }
 
   function placeOn(shared: Shared, text: string, now: number): Place {
     const { client, session } = shared.place
+    const { carries } = session
+    const likely = reads.timeOf(text) ?? 0
     if (shared.statements === 0) {
       shared.since = now
     } else {
-      pipeline(client, true)
       cork(shared)
+      watch()
     }
     shared.statements += 1
     shared.carried += 1
-    function leave(): void {
+    shared.load += likely
+    function leave(answered?: boolean): void {
       const end = performance.now()
-      reads.took(text, session.tainted === undefined ? end - Math.max(now, shared.since) : Infinity)
+      const changed = session.carries && !carries
+      learn(text, { changed, answered: answered === true || shared.cancelled, took: end - Math.max(now, shared.since) })
       session.othersSequences = true
       shared.statements -= 1
+      shared.load -= likely
       shared.since = end
       if (waiting.size > 0 && !isWanted() && canCarry(shared)) fill(shared, end)
       if (shared.statements === 0) giveBack(shared)
     }
-    return { client, session, leave }
+    return { client, session, leave, gaveWay: error => shared.cancelled && codeOf(error) === '57014' }
+  }
+
+  /** What failed may have failed fast. What has changed the session, as the server says, must not do so to those behind it. */
+  function learn(text: string, run: { changed: boolean; answered: boolean; took: number }): void {
+    if (run.changed) reads.took(text, Infinity)
+    else if (run.answered) reads.took(text, run.took)
+  }
+
+  function lend(place: Place): Shared {
+    const { client } = place
+    // From the first statement on: `pg` takes another way with one that is refused before it is written.
+    if (canPipeline(client)) pipeline(client, true)
+    const none = { statements: 0, carried: 0, load: 0, since: 0 }
+    const shared = { place, ...none, corked: false, cancelled: false }
+    lent.add(shared)
+    return shared
   }
 
   function giveBack(shared: Shared): void {
     lent.delete(shared)
-    pipeline(shared.place.client, false)
+    const { client } = shared.place
+    if (canPipeline(client)) pipeline(client, false)
     shared.place.leave()
   }
 
   /** Puts those who wait longest on a connection, up to so many on it. */
   function fill(shared: Shared, now: number, room = depth): void {
     for (const waiter of waiting) {
-      if (shared.statements >= room) return
+      if (shared.statements >= room || (shared.statements > 0 && shared.load >= short)) return
       waiting.delete(waiter)
       waiter.give(placeOn(shared, waiter.text, now))
     }
@@ -149,8 +184,7 @@ export function sharedReads({ pool, options, own, isGood }: SharedReadsTerms): (
           place.leave()
           return
         }
-        const shared = { place, statements: 0, carried: 0, since: 0, corked: false }
-        lent.add(shared)
+        const shared = lend(place)
         // The connections to come get theirs.
         const room = canCarry(shared) ? Math.min(depth, Math.max(1, waiting.size - asked)) : 1
         fill(shared, performance.now(), room)
@@ -158,15 +192,21 @@ export function sharedReads({ pool, options, own, isGood }: SharedReadsTerms): (
       },
       error => {
         asked -= 1
-        // Who came later has not waited as long as the pool lets them; for those the pool is asked again.
-        for (const waiter of waiting) {
-          if (waiter.number > last || asked * depth >= waiting.size) break
-          waiting.delete(waiter)
-          waiter.refuse(error)
-        }
+        refuse(error, last)
         askForEnough()
       },
     )
+  }
+
+  /** Those whom nobody else will serve. Who came later has not waited as long as the pool lets them; for those it is asked again. */
+  function refuse(error: unknown, last: number): void {
+    let left = Math.max(1, waiting.size - asked)
+    for (const waiter of waiting) {
+      if (waiter.number > last || left === 0) return
+      left -= 1
+      waiting.delete(waiter)
+      waiter.refuse(ofOnesOwn(error))
+    }
   }
 
   /** Also how it is learned what is short. */
@@ -174,8 +214,10 @@ export function sharedReads({ pool, options, own, isGood }: SharedReadsTerms): (
     return new Promise((resolve, reject) => {
       own(({ client, session, leave }) => {
         const start = performance.now()
-        function timed(): void {
-          reads.took(text, session.tainted === undefined ? performance.now() - start : Infinity)
+        const { carries } = session
+        function timed(answered?: boolean): void {
+          const changed = session.carries && !carries
+          learn(text, { changed, answered: answered === true, took: performance.now() - start })
           leave()
         }
         resolve({ client, session, leave: timed })
@@ -183,8 +225,34 @@ export function sharedReads({ pool, options, own, isGood }: SharedReadsTerms): (
     })
   }
 
+  function watch(): void {
+    if (watching) return
+    watching = true
+    // After a look at the network, or what this process is late in reading would be taken for late.
+    setTimeout(() => setImmediate(look), patience * short).unref()
+  }
+
+  /**
+   * Whoever waits for a lock may wait for somebody who waits for a statement behind it, which no server can see. So the one in front
+   * gives way. It was a transaction of its own, of which nothing is left, so that it can be run again.
+   */
+  function look(): void {
+    watching = false
+    const now = performance.now()
+    for (const shared of lent) {
+      if (shared.statements < 2) continue
+      watch()
+      if (now - shared.since < patience * short || shared.cancelled) continue
+      shared.cancelled = true
+      // The request may arrive when the server has come to the next one, or to nobody: the connection is closed after these.
+      shared.place.session.disposable = true
+      void cancelStatement(shared.place.client)
+    }
+  }
+
   return text => {
-    if (!reads.has(text)) return alone(text)
+    const time = reads.timeOf(text)
+    if (time === undefined || time >= short) return alone(text)
     if (lent.size + asked >= connections && !isWanted()) {
       const now = performance.now()
       const shared = leastBusy(now)
@@ -197,17 +265,27 @@ export function sharedReads({ pool, options, own, isGood }: SharedReadsTerms): (
 /** What is written in one turn of the event loop goes out as one. */
 function cork(shared: Shared): void {
   const stream = wireOf(shared.place.client)?.stream
-  if (shared.corked || stream === undefined) return
+  if (shared.corked || stream?.cork === undefined) return
   shared.corked = true
   stream.cork()
   process.nextTick(() => {
     shared.corked = false
-    stream.uncork()
+    stream.uncork?.()
   })
 }
 
+/** An error that nobody else has, to whom the next one who looks at it could tell something of its owner. */
+function ofOnesOwn(error: unknown): unknown {
+  if (!isTenancyError(error)) return error
+  return new TenancyError(error.code, error.details as never, { cause: error.cause })
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown }).code
+}
+
 function checked(options: SharedReadsOptions, max: number): Required<SharedReadsOptions> {
-  const { connections = Math.max(1, Math.min(4, Math.floor(max / 2))), depth = 4, short = 5 } = options
+  const { connections = Math.max(1, Math.min(4, Math.floor(max / 2))), depth = 4, short = 1 } = options
   for (const [name, value] of Object.entries({ connections, depth, short })) {
     if (Number.isInteger(value) && value > 0) continue
     throw new TenancyError('ARGUMENT_INVALID', { field: `sharedReads.${name}`, rule: 'must be a whole number above 0' })

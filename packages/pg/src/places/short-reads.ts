@@ -1,13 +1,13 @@
 /** Which statements have been seen to be short reads: what may be put in front of somebody else's on one connection. */
 export interface ShortReads {
-  /** Whether this text was a read, and a short one each time that it ran of late. What was never seen is not. */
-  has(text: string): boolean
-  /** @param milliseconds - that it took, as its caller sees it; `Infinity` for what took the connection with it. */
+  /** Milliseconds that a text takes on the average of late; `undefined` for what was never seen, `Infinity` for what is no plain read. */
+  timeOf(text: string): number | undefined
+  /** @param milliseconds - that it took, as its caller sees it; `Infinity` for what must never share a connection. */
   took(text: string, milliseconds: number): void
 }
 
-/** How much of the longest time counts the next time: a second is forgiven after fifty short ones. */
-const remembered = 0.9
+/** How much of the average is what it took last. */
+const latest = 0.1
 
 /** Texts that are known. One with its values written into it comes once, and goes again. */
 const most = 1_000
@@ -17,31 +17,27 @@ const most = 1_000
 const read = /^\s*select\b[\s\S]*\bfrom\b/i
 const waits = /\bfor\b[\s\S]*?\b(?:update|share)\b|advisory|\bfrom\s+(?:[\w.]|"[^"]*")+\s*\(/i
 
-/** Learns which reads are short. @param short - milliseconds that they take at most. */
-export function shortReads(short: number): ShortReads {
+/**
+ * Learns which reads are short.
+ *
+ * @param ceiling - milliseconds that count at most: how late a process gets round to reading an answer says little of the statement.
+ */
+export function shortReads(ceiling: number): ShortReads {
   const times = new Map<string, number>()
   return {
-    has(text) {
-      const time = times.get(text)
-      return time !== undefined && time < short
-    },
+    timeOf: text => times.get(text),
     took(text, milliseconds) {
       const before = times.get(text)
       if (before === undefined) {
-        if (times.size >= most) forgetOldest(times)
-        times.set(text, read.test(text) && !waits.test(text) ? milliseconds : Infinity)
-      } else {
-        // Far from the limit the exact number is of no interest, and keeping it costs.
-        const longest = Math.max(milliseconds, before * remembered)
-        if (longest > short / 4 || before > short / 4) times.set(text, longest)
+        const [oldest] = times.size < most ? [] : times.keys()
+        if (oldest !== undefined) times.delete(oldest)
+        times.set(text, read.test(text) && !waits.test(text) ? Math.min(milliseconds, ceiling) : Infinity)
+        return
       }
+      // Last in line again. While there is room for as many more, the order need not be kept, which costs.
+      if (times.size * 2 >= most) times.delete(text)
+      const took = milliseconds === Infinity ? Infinity : Math.min(milliseconds, ceiling)
+      times.set(text, before === Infinity ? Infinity : before + (took - before) * latest)
     },
-  }
-}
-
-function forgetOldest(times: Map<string, number>): void {
-  for (const [oldest] of times) {
-    times.delete(oldest)
-    return
   }
 }

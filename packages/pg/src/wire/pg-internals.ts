@@ -10,7 +10,7 @@ export type TransactionStatus = 'I' | 'T' | 'E'
 
 /** The protocol side of a `pg.Client`. */
 export interface WireConnection extends EventEmitter {
-  readonly stream: { write(messages: Uint8Array): boolean; cork(): void; uncork(): void; destroy(): void }
+  readonly stream: { write(messages: Uint8Array): boolean; cork?(): void; uncork?(): void; destroy(): void }
   sendCopyFail(reason: string): void
   sync(): void
 }
@@ -112,9 +112,14 @@ export interface CancelConnection extends WireConnection {
 export const CancelConnection = (pg as unknown as { Connection: new (config: { ssl: unknown }) => CancelConnection })
   .Connection
 
-/** Whether a client can write our statements behind one whose answer it waits for: it must know them as queries of its own. */
+/**
+ * Whether a client can write our statements behind one whose answer it waits for. It must know them as queries of its own, and not
+ * end the connection of all of them when one takes longer than its `query_timeout`.
+ */
 export function canPipeline(client: pg.ClientBase): boolean {
-  return 'pipeline' in client && client instanceof pg.Client
+  if (!('pipeline' in client && client instanceof pg.Client)) return false
+  const { connectionParameters } = client as unknown as { readonly connectionParameters: { query_timeout?: unknown } }
+  return !connectionParameters.query_timeout
 }
 
 /** Has a client that {@link canPipeline} do so, or not. Between two statements it may change. */

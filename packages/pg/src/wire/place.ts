@@ -7,8 +7,14 @@ import { resetSession } from './session-state.ts'
 export interface Place {
   readonly client: pg.ClientBase
   readonly session: Session
-  /** Gives the connection back, at once or when it is reset; one that is not clean is destroyed. */
-  leave(): void
+  /**
+   * Gives the connection back, at once or when it is reset; one that is not clean is destroyed.
+   *
+   * @param answered - whether the statement was answered, for whoever learns from it how long it takes.
+   */
+  leave(answered?: boolean): void
+  /** Whether a statement failed with this error because it gave way to those behind it: it is to be run again, by itself. */
+  gaveWay?(error: unknown): boolean
 }
 
 /**

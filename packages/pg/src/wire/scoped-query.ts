@@ -6,7 +6,7 @@ import type { Standing, Statement, TenantScope } from '../statements/statement.t
 import { isPlainQuery } from '../statements/statement-kind.ts'
 import { bindScope } from './bind-scope.ts'
 import { prepareValue, type WireColumns, type WireConnection, WireQueryBase, type WireRow } from './pg-internals.ts'
-import type { InFlight, Session } from './session.ts'
+import { giveUp, type InFlight, type Session } from './session.ts'
 import { type PreparedStatement, unnamed } from './statement-names.ts'
 
 // Messages that are always the same.
@@ -192,6 +192,10 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     const { names } = this.#session
     // A name whose Parse was not answered may or may not be known to the server: it is never used again.
     for (const statement of this.#parsing) names.forget(statement)
+    if (this.#error === undefined && !this.#callerDone) {
+      this.#strayed()
+      return
+    }
     if (this.#error === undefined) {
       if (this.#discards) this.#session.othersSequences = false
       const { seal, tenant } = this.#scope
@@ -228,16 +232,35 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
     return result
   }
 
+  /**
+   * Answers come in the order of the statements. Should one not, somebody else has written to this connection, or the driver takes one
+   * statement for another: no answer on it can be believed.
+   */
+  #isNext(): boolean {
+    if (this.#session.inFlight[0] === this) return true
+    this.#strayed()
+    return false
+  }
+
+  #strayed(): void {
+    const reason = 'an answer came out of turn'
+    giveUp(this.#session, reason)
+    this.callback(new TenancyError('CONNECTION_LOST', { reason }))
+  }
+
   override handleRowDescription(message: WireColumns): void {
+    if (!this.#isNext()) return
     if (!this.#callerDone) this.#columns = message.fields
   }
 
   override handleDataRow(message: WireRow): void {
+    if (!this.#isNext()) return
     if (this.#callerDone) this.#answer = message.fields[0]?.toString()
     else if (this.#ahead === 0) this.#rows.push(message.fields)
   }
 
   override handleCommandComplete(message: unknown): void {
+    if (!this.#isNext()) return
     if (this.#ahead > 0) {
       this.#ahead -= 1
     } else if (!this.#callerDone) {
@@ -247,6 +270,7 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   override handleEmptyQuery(wire: WireConnection): void {
+    if (!this.#isNext()) return
     // Stands for the CommandComplete of a statement without a word in it.
     if (this.#ahead === 0) this.#callerDone = true
     super.handleEmptyQuery(wire)
@@ -257,8 +281,8 @@ export class ScopedQuery extends WireQueryBase implements InFlight {
   }
 
   override handleError(error: Error, wire: WireConnection): void {
-    if (isServerError(error) && this.#session.inFlight.includes(this)) this.#error ??= this.#told(error)
-    else super.handleError(error, wire)
+    if (!isServerError(error) || !this.#session.inFlight.includes(this)) super.handleError(error, wire)
+    else if (this.#isNext()) this.#error ??= this.#told(error)
   }
 
   /** What the caller is told: where the server has refused the scope, the scope knows why. */

@@ -72,13 +72,10 @@ export function sessionOf(client: pg.ClientBase): Session {
     session.status = message.status
     if (message.status === 'I') session.proof = undefined
     session.inFlight.shift()?.finished()
-    // What stands behind it would run in its transaction, and be rolled back with it.
-    if (message.status !== 'I' && session.inFlight.length > 0) {
-      session.tainted ??= 'a statement in front left a transaction open'
-      for (const statement of session.inFlight.splice(0))
-        statement.lost(new TenancyError('CONNECTION_LOST', { reason: session.tainted }))
-      destroySocket(client)
-    }
+    if (session.inFlight.length === 0) return
+    // What stands behind it would run in its transaction, and be rolled back with it, or with what it has set.
+    if (message.status !== 'I') giveUp(session, 'a statement in front left a transaction open')
+    else if (session.carries) giveUp(session, 'a statement in front changed the session')
   })
   wire.on('parseComplete', () => session.inFlight[0]?.parsed())
   // The server says so itself: a setting that it reports has another value, or somebody has made the session listen.
@@ -94,6 +91,13 @@ export function sessionOf(client: pg.ClientBase): Session {
   })
   sessions.set(client, session)
   return session
+}
+
+/** Ends a connection at once, and all that waits for an answer on it: nobody could say any more whose it is. */
+export function giveUp(session: Session, reason: string): void {
+  session.tainted ??= reason
+  for (const statement of session.inFlight.splice(0)) statement.lost(new TenancyError('CONNECTION_LOST', { reason }))
+  destroySocket(session.client)
 }
 
 /** Whether the next tenant may have this connection: idle, nothing on its way or in its queue, nothing odd seen. */
