@@ -47,6 +47,8 @@ async function open(seal: SealChoice, terms: SubjectTerms): Promise<Subject> {
     sealKeys: () => sealKey,
     pooler: route === 'pgbouncer',
     namedStatements: terms.namedStatements,
+    // So that reads share connections, as busy as a storm makes the machine.
+    sharedReads: { short: 50 },
     onUnsafe: mutant === undefined ? 'refuse' : 'report',
   })
   await isolation.ready()

@@ -49,6 +49,8 @@ async function open(terms: SubjectTerms): Promise<Subject> {
     extensions: ['helpers'],
     pooler: route === 'pgbouncer',
     namedStatements: terms.namedStatements,
+    // So that reads share connections, as busy as a storm makes the machine.
+    sharedReads: { short: 50 },
     onUnsafe: mutant === undefined ? 'refuse' : 'report',
   })
 
