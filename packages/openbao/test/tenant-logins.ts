@@ -54,8 +54,9 @@ export async function tenantLogins(server: PostgresForTests): Promise<TenantLogi
         return true
       },
       (error: unknown) => {
-        // 28P01: no such login, or another password. 28000: it may not log in.
-        if (error instanceof Error && 'code' in error && /^28/.test(String(error.code))) return false
+        // 28P01: no such login, or another password. 28000: it may not log in. 42501: it is being taken apart, and the membership
+        // by which it may connect has gone first.
+        if (error instanceof Error && 'code' in error && /^(?:28|42501)/.test(String(error.code))) return false
         throw error
       },
     )
