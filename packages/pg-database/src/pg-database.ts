@@ -7,6 +7,7 @@ import {
   type Tenant,
 } from '@tenantry/core'
 import {
+  checkWholeNumbers,
   ownPools,
   poolHealth,
   type SafeStartOptions,
@@ -26,7 +27,6 @@ import { dropDatabase } from './provisioning/deprovision.ts'
 import { provisionDatabase } from './provisioning/provision.ts'
 import { type ProvisionedServer, type ProvisionerLogin, provisionerPool } from './provisioning/provisioner.ts'
 import { routesOf } from './routes.ts'
-import { checkWholeNumbers } from './whole-numbers.ts'
 
 /** Options of {@link pgDatabase}. */
 export interface PgDatabaseOptions extends DatabaseNaming {

@@ -2,45 +2,29 @@ import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
-import { afterEach, describe, expect, it } from 'vitest'
-import { type SharedReadsOptions, scopedPool, type TenantPool } from '../src/index.ts'
-import { acme, failure, globex, refusal, scope, turn, useDatabase } from './support.ts'
+import { describe, expect, it } from 'vitest'
+import type { SharedReadsOptions, TenantPool } from '../src/index.ts'
+import { pids, type SharingBench, useSharingDatabase } from './sharing-database.ts'
+import { failure, refusal, turn } from './support.ts'
 
 const mine = 'select tenant_id, pg_backend_pid() as pid from notes'
 const echo = 'select tenant_id, $1::text as said from notes'
 const plain = 'select id from plain'
 
 describePostgres('reads that share a connection', server => {
-  const db = useDatabase(server)
-  const pools: pg.Pool[] = []
-  const clients: pg.Client[] = []
-  afterEach(async () => {
-    for (const client of clients.splice(0)) await client.end()
-    for (const pool of pools.splice(0)) if (!pool.ending) await pool.end()
-  })
+  const { db, open: openPlain, admin } = useSharingDatabase(server)
 
   /** All is short here, so that no busy machine decides what shares. */
   async function open(
     config: pg.PoolConfig = {},
     sharedReads: SharedReadsOptions = {},
     texts: readonly string[] = [mine],
-  ): Promise<{ pool: pg.Pool; acme: TenantPool; globex: TenantPool }> {
-    const pool = new pg.Pool({ connectionString: db.database.runtimeUrl, max: 1, ...config })
-    pools.push(pool)
-    const scoped = scopedPool({ pool, scope, sharedReads: { connections: 1, short: 60_000, ...sharedReads } })
-    const opened = { pool, acme: scoped.handle(() => acme), globex: scoped.handle(() => globex) }
+  ): Promise<SharingBench> {
+    const opened = openPlain(config, { sharedReads: { connections: 1, short: 60_000, ...sharedReads } })
     for (const text of texts) await opened.acme.query(text, text === echo ? ['x'] : [])
     await turn()
     return opened
   }
-  async function admin(): Promise<pg.Client> {
-    const client = new pg.Client(db.database.adminUrl)
-    client.on('error', () => undefined)
-    await client.connect()
-    clients.push(client)
-    return client
-  }
-  const pids = (results: readonly pg.QueryResult[]) => new Set(results.map(({ rows }) => rows[0].pid)).size
 
   describe('get no answer of another', () => {
     const saying = (tenant: TenantPool, said: string) => tenant.query(echo, [said]).then(({ rows }) => rows)
@@ -149,12 +133,14 @@ describePostgres('reads that share a connection', server => {
     })
 
     it('what its own timeout ends is not run again', async () => {
-      const { acme: a } = await open({ max: 2, statement_timeout: 50 }, {}, [mine])
+      const { acme: a, tap } = await open({ statement_timeout: 50 })
       const owner = await admin()
       await owner.query('begin; lock table notes')
+      tap.reset()
       expect(await Promise.all([refusal(a.query(mine)), refusal(a.query(mine))])).toEqual(
         Array(2).fill('not refused: 57014'),
       )
+      expect(tap.sent().filter(({ type }) => type === 'Sync')).toHaveLength(2)
       await owner.query('commit')
     })
   })
@@ -256,19 +242,19 @@ describePostgres('reads that share a connection', server => {
     })
 
     it('not by what the host has left on the connection before them', async () => {
-      const { pool, acme: a } = await open({ max: 1 }, {}, [])
+      const { pool, acme: a } = await open({}, {}, [plain])
       const host = await pool.connect()
       await host.query("set datestyle = 'German'")
       host.release()
       await a.query(mine)
       await turn()
-      const tap = await admin()
-      await tap.query('begin; lock table notes')
+      const owner = await admin()
+      await owner.query('begin; lock table notes')
       const reads = [a.query(mine), a.query(mine)]
       // Both are with the server, though it has come to none.
       await sleep(50)
       expect(pool.waitingCount).toBe(0)
-      await tap.query('commit')
+      await owner.query('commit')
       expect(pids(await Promise.all(reads))).toBe(1)
     })
 

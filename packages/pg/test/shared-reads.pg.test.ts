@@ -2,11 +2,11 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describePostgres } from '@tenantry/servers/vitest'
-import pg from 'pg'
-import { afterEach, describe, expect, it } from 'vitest'
-import { type ScopedPoolOptions, type SharedReadsOptions, scopedPool, type TenantPool } from '../src/index.ts'
-import { acme, failure, globex, refusal, scope, useDatabase } from './support.ts'
-import { createTap, type Tap } from './tap.ts'
+import type pg from 'pg'
+import { describe, expect, it } from 'vitest'
+import type { ScopedPoolOptions, SharedReadsOptions } from '../src/index.ts'
+import { pids, type SharingBench, useSharingDatabase } from './sharing-database.ts'
+import { failure, refusal } from './support.ts'
 
 function anotherPg(): typeof pg {
   const require = createRequire(import.meta.url)
@@ -20,47 +20,18 @@ function anotherPg(): typeof pg {
 
 const mine = 'select tenant_id, pg_backend_pid() as pid from notes'
 
-interface Open {
-  readonly pool: pg.Pool
-  readonly tap: Tap
-  readonly acme: TenantPool
-  readonly globex: TenantPool
-}
-
 describePostgres('short reads', server => {
-  const db = useDatabase(server)
-  const pools: pg.Pool[] = []
-  const clients: pg.Client[] = []
-  afterEach(async () => {
-    for (const client of clients.splice(0)) await client.end()
-    for (const pool of pools.splice(0)) await pool.end()
-  })
-
-  function open(config: pg.PoolConfig = {}, options: Omit<ScopedPoolOptions, 'pool' | 'scope'> = {}): Open {
-    const tap = createTap()
-    const pool = new pg.Pool({ connectionString: db.database.runtimeUrl, max: 1, stream: tap.stream, ...config })
-    pools.push(pool)
-    const scoped = scopedPool({ pool, scope, ...options })
-    return { pool, tap, acme: scoped.handle(() => acme), globex: scoped.handle(() => globex) }
-  }
+  const { db, open, admin } = useSharingDatabase(server)
   // What is short is not a matter of how busy the machine is.
   const sharedReads = { connections: 1, short: 60_000 }
   /** With one connection before any is shared, and a text that was seen to be short on it. */
-  async function warm(text: string, config: pg.PoolConfig = {}, more: SharedReadsOptions = {}): Promise<Open> {
+  async function warm(text: string, config: pg.PoolConfig = {}, more: SharedReadsOptions = {}): Promise<SharingBench> {
     const opened = open(config, { sharedReads: { ...sharedReads, ...more } })
     await opened.acme.query(text)
     opened.tap.reset()
     return opened
   }
-  async function admin(): Promise<pg.Client> {
-    const client = new pg.Client(db.database.adminUrl)
-    client.on('error', () => undefined)
-    await client.connect()
-    clients.push(client)
-    return client
-  }
-  const syncs = ({ tap }: Open) => tap.sent().filter(({ type }) => type === 'Sync').length
-  const pids = (results: readonly pg.QueryResult[]) => new Set(results.map(({ rows }) => rows[0].pid)).size
+  const syncs = ({ tap }: SharingBench) => tap.sent().filter(({ type }) => type === 'Sync').length
 
   it('of several tenants are written together, and each is of its own tenant', async () => {
     const bench = await warm(mine)
@@ -277,7 +248,6 @@ describePostgres('short reads', server => {
     expect(await refusal(tenant.query(mine))).toBe('SCOPE_CLOSED')
     await last
     await ended
-    pools.splice(pools.indexOf(pool), 1)
   })
 
   it('that wait when no connection can be had fail as that, all of them', async () => {

@@ -1,5 +1,5 @@
 import { TenancyError } from '@tenantry/core'
-import { checkWholeNumbers } from '../whole-numbers.ts'
+import { checkWholeNumbers } from '@tenantry/pg'
 
 /** How many connections there may be, and for how long one is waited for. */
 export interface BudgetOptions {

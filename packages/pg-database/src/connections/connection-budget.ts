@@ -3,7 +3,8 @@ import { isClean, type PoolCounts } from '@tenantry/pg'
 import type { BudgetMetrics } from './budget-metrics.ts'
 import { type BudgetOptions, budgetTerms } from './budget-options.ts'
 import type { Connection } from './connection.ts'
-import { inUse, type Lane, sizeOf, type Waiter } from './lane.ts'
+import { neediest, rivalOf } from './fair-share.ts'
+import { type Lane, sizeOf, type Waiter } from './lane.ts'
 
 /** Connections of many tenants within one budget. */
 export interface ConnectionBudget {
@@ -109,25 +110,9 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
     return new TenancyError('POOL_EXHAUSTED', { tenant: lane.tenant, waited, retryAfter, limit })
   }
 
-  /** Whether another connection would serve somebody, and the tenant may have it. */
-  function wants(lane: Lane): boolean {
-    return lane.waiters.size > lane.opening && sizeOf(lane) < maxPerTenant
-  }
-
-  /** Of the lanes that want a connection the one with the fewest; of those, the one that was served longest ago. */
-  function neediest(): Lane | undefined {
-    let found: Lane | undefined
-    for (const lane of hungry) {
-      if (!wants(lane)) continue
-      if (found === undefined || inUse(lane) < inUse(found)) found = lane
-      if (inUse(lane) === 0) break
-    }
-    return found
-  }
-
   function schedule(): void {
     while (hungry.size > 0) {
-      const next = neediest()
+      const next = neediest(hungry, maxPerTenant)
       if (next === undefined) return
       if (total < max) {
         total += 1
@@ -206,7 +191,9 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
     if (!usable) connection.retired = true
     // Only what must be shared is: while there is room or an idle connection, nobody gives way.
     const other =
-      connection.retired || hungry.size === 0 || total < max || idle.size > 0 ? undefined : rivalOf(lane, connection)
+      connection.retired || hungry.size === 0 || total < max || idle.size > 0
+        ? undefined
+        : rivalOf(lane, connection, neediest(hungry, maxPerTenant), turn)
     if (other === undefined) {
       arrive(lane, connection)
       if (hungry.size > 0) schedule()
@@ -216,18 +203,6 @@ export function connectionBudget(options: BudgetOptions): ConnectionBudget {
     connection.retired = true
     void open(other, close(connection, lane))
     schedule()
-  }
-
-  /** The lane that has a better right to the room of a connection than those who wait in its own lane. */
-  function rivalOf(lane: Lane, { openedAt }: Connection): Lane | undefined {
-    const other = neediest()
-    // One that nobody waits for is idle now, and goes to whoever wants one.
-    if (other === undefined || lane.waiters.size === 0) return undefined
-    if (inUse(other) < inUse(lane)) return other
-    // Both have none now: they take turns.
-    return other !== lane && inUse(lane) + inUse(other) === 0 && performance.now() - openedAt >= turn
-      ? other
-      : undefined
   }
 
   function unlist(connection: Connection, lane: Lane): void {

@@ -1,7 +1,6 @@
 import { type CredentialSource, consoleLogger, type Logger, type LoginTarget, TenancyError } from '@tenantry/core'
-import { logLostConnections, tenantDigest } from '@tenantry/pg'
+import { checkWholeNumbers, logLostConnections, tenantDigest } from '@tenantry/pg'
 import type pg from 'pg'
-import { checkWholeNumbers } from '../whole-numbers.ts'
 import { type Broker, openBroker } from './broker.ts'
 import { refused, sourceName } from './broker-failure.ts'
 import { brokerProblems } from './check-broker.ts'

@@ -10,7 +10,8 @@ import { type Place, placeOn } from '../wire/place.ts'
 import { isClean, type Session, sessionOf } from '../wire/session.ts'
 import { keptConnections } from './kept-connections.ts'
 import { checkOut, isSetUpByHooks, type Taken, watchOf } from './pool-watch.ts'
-import { type SharedReadsOptions, sharedReads } from './shared-reads.ts'
+import { sharedReads } from './shared-reads.ts'
+import type { SharedReadsOptions } from './shared-reads-options.ts'
 
 /**
  * The two ways into a pool. A single statement needs a place for as long as it is on its way and may share it with others; a
@@ -85,7 +86,7 @@ export function poolPlaces(
     throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'the hooks of a new connection did not end in time' })
   }
 
-  // Every statement comes through here: one promise, unless something is to be done first.
+  /** A connection for one. Without a promise, which each statement would pay for, unless something is to be done first. */
   function own(resolve: (place: Place) => void, reject: (error: unknown) => void): void {
     function given(taken: Taken): void {
       let place: Place | undefined

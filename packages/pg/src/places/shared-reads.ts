@@ -4,21 +4,8 @@ import { cancelStatement } from '../wire/cancel-statement.ts'
 import { canPipeline, pipeline, wireOf } from '../wire/pg-internals.ts'
 import type { Place } from '../wire/place.ts'
 import type { Session } from '../wire/session.ts'
+import { type SharedReadsOptions, sharingTerms } from './shared-reads-options.ts'
 import { shortReads } from './short-reads.ts'
-
-/** How short reads share connections. */
-export interface SharedReadsOptions {
-  /** Connections that are taken before any is shared, and so what short reads mostly get along with. Default 4, at most half of the pool. */
-  readonly connections?: number
-  /** Statements that are on their way on one connection at the same time. Default 4. */
-  readonly depth?: number
-  /**
-   * Milliseconds that all in front of a statement may take, judged by how long they took before, the way to the server included. One
-   * that takes fifty times as long gives way to those behind it: it is cancelled, and run again on a connection of its own.
-   * Default 1.
-   */
-  readonly short?: number
-}
 
 /** What sharing needs to know of the pool. */
 export interface SharedReadsTerms {
@@ -73,7 +60,7 @@ const patience = 50
  */
 export function sharedReads(terms: SharedReadsTerms): (text: string) => Promise<Place> {
   const { pool, options, own, isGood, isLeaseWanted } = terms
-  const { connections, depth, short } = checked(options, pool.options.max)
+  const { connections, depth, short } = sharingTerms(options, pool.options.max)
   const reads = shortReads(4 * short)
   const lent = new Set<Shared>()
   const waiting = new Set<Waiter>()
@@ -229,7 +216,7 @@ export function sharedReads(terms: SharedReadsTerms): (text: string) => Promise<
     if (watching) return
     watching = true
     // After a look at the network, or what this process is late in reading would be taken for late.
-    setTimeout(() => setImmediate(look), patience * short).unref()
+    setTimeout(() => setImmediate(look), Math.min(patience * short, 60_000)).unref()
   }
 
   /**
@@ -282,13 +269,4 @@ function ofOnesOwn(error: unknown): unknown {
 
 function codeOf(error: unknown): unknown {
   return (error as { readonly code?: unknown }).code
-}
-
-function checked(options: SharedReadsOptions, max: number): Required<SharedReadsOptions> {
-  const { connections = Math.max(1, Math.min(4, Math.floor(max / 2))), depth = 4, short = 1 } = options
-  for (const [name, value] of Object.entries({ connections, depth, short })) {
-    if (Number.isInteger(value) && value > 0) continue
-    throw new TenancyError('ARGUMENT_INVALID', { field: `sharedReads.${name}`, rule: 'must be a whole number above 0' })
-  }
-  return { connections, depth, short }
 }
