@@ -23,13 +23,30 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts', 'tools/**/test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**', '**/*.pg.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', '**/*.{pg,redis,mongo}.test.ts'],
         },
       },
       // Storms are minutes of load, so that they rage on the newest server only.
       {
         extends: true,
         test: { name: 'postgres', ...postgres, include: [...postgres.include, 'storm/test/**/*.pg.test.ts'] },
+      },
+      // A test file has a server of its own; whether there can be one is found out once.
+      {
+        extends: true,
+        test: {
+          name: 'redis',
+          include: ['{packages,tools,examples,storm}/**/test/**/*.redis.test.ts'],
+          globalSetup: ['tools/servers/src/vitest/redis-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'mongo',
+          include: ['{packages,tools,examples,storm}/**/test/**/*.mongo.test.ts'],
+          globalSetup: ['tools/servers/src/vitest/mongo-setup.ts'],
+        },
       },
       // An explicit version wins over a server named by URL, which the project above tests.
       // The laws over all levels at once are run on the newest server: each level alone keeps them on both.

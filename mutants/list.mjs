@@ -1,6 +1,7 @@
 // One line each: what is broken, where, and which test file must notice. `find` stands exactly once in the file.
 const core = (file, test) => ({ file: `packages/core/src/${file}.ts`, project: 'unit', test: `packages/core/test/${test}.test.ts` })
 const pool = (file, test, room = 'pg') => ({ file: `packages/pg/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
+const ofCore = (file, test, room) => ({ file: `packages/core/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const rls = (file, test) => ({ file: `packages/pg-rls/src/${file}.ts`, project: 'postgres', test: `packages/pg-rls/test/${test}.pg.test.ts` })
 const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, project: 'postgres', test: `packages/pg-schema/test/${test}.pg.test.ts` })
 const database = (file, test) => ({ file: `packages/pg-database/src/${file}.ts`, project: 'postgres', test: `packages/pg-database/test/${test}.pg.test.ts` })
@@ -54,8 +55,8 @@ export const mutants = [
   { name: 'the tenant column may be null', ...rls('protect-table', 'protect-table'), find: "    `alter table ${target} alter column ${column} set not null`,\n", replace: '' },
   { name: 'the tenant column may be empty', ...rls('protect-table', 'protect-table'), find: "add check (${column} <> '')", replace: 'add check (${column} is not null)' },
   { name: 'an empty setting is a tenant', ...rls('protect-table', 'protect-table'), find: "nullif(current_setting('${checkSetting(setting)}', true), '')", replace: "current_setting('${checkSetting(setting)}', true)" },
-  { name: 'an unsafe database is served', ...pool('safe-start', 'isolation', 'pg-rls'), find: "if (errors.length > 0 && onUnsafe !== 'report') {", replace: "if (errors.length > 999 && onUnsafe !== 'report') {" },
-  { name: 'a failed look at the database is kept', ...pool('safe-start', 'isolation', 'pg-rls'), find: "      looking = undefined\n", replace: '' },
+  { name: 'an unsafe database is served', ...ofCore('safe-start', 'isolation', 'pg-rls'), find: "if (errors.length > 0 && onUnsafe !== 'report') {", replace: "if (errors.length > 999 && onUnsafe !== 'report') {" },
+  { name: 'a failed look at the database is kept', ...ofCore('safe-start', 'isolation', 'pg-rls'), find: "      looking = undefined\n", replace: '' },
   { name: 'erasing does not ask whose rows', ...rls('erase', 'isolation'), find: ' where ${quoteIdentifier(column)} = $1`', replace: ' where $1 = $1::text`' },
   { name: 'the code of a token does not cover the tenant', ...rls('seal/seal-sql', 'forgery'), find: " operator(pg_catalog.||) pg_catalog.convert_to(tenant, 'UTF8')", replace: '' },
   { name: 'a token holds in any transaction', ...rls('seal/seal-sql', 'forgery'), find: "     and ${fresh}\n", replace: '' },

@@ -1,12 +1,12 @@
-import { consoleLogger, type Finding, type Logger, type TenantSource } from '@tenantry/core'
 import {
-  logLostConnections,
+  consoleLogger,
+  type Finding,
+  type Logger,
   type SafeStartOptions,
-  type SessionStatePolicy,
   safeStart,
-  scopedPool,
-  type TenantPool,
-} from '@tenantry/pg'
+  type TenantSource,
+} from '@tenantry/core'
+import { logLostConnections, type SessionStatePolicy, scopedPool, type TenantPool } from '@tenantry/pg'
 import type pg from 'pg'
 import { sharedFindings } from './checks/shared-findings.ts'
 

@@ -1,20 +1,15 @@
 import {
   type CredentialSource,
+  checkWholeNumbers,
   consoleLogger,
   type Isolation,
   type Logger,
+  type SafeStartOptions,
+  safeStart,
   TenancyError,
   type Tenant,
 } from '@tenantry/core'
-import {
-  checkWholeNumbers,
-  ownPools,
-  poolHealth,
-  type SafeStartOptions,
-  type SessionStatePolicy,
-  safeStart,
-  type TenantPool,
-} from '@tenantry/pg'
+import { ownPools, poolHealth, type SessionStatePolicy, type TenantPool } from '@tenantry/pg'
 import type pg from 'pg'
 import { lookOver } from './checks/look-over.ts'
 import type { BudgetMetrics } from './connections/budget-metrics.ts'

@@ -1,5 +1,4 @@
-import { isTenantId, TenancyError, type Tenant } from '@tenantry/core'
-import { tenantDigest } from '@tenantry/pg'
+import { isTenantId, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 
 /** A server for tenants' databases: coordinates, never credentials. */
 export interface DatabaseServer {

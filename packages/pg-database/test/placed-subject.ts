@@ -1,5 +1,6 @@
 import type { Subject } from '@tenantry/conformance'
-import { placed, type TenantPool, tenantDigest } from '@tenantry/pg'
+import { tenantDigest } from '@tenantry/core'
+import { placed, type TenantPool } from '@tenantry/pg'
 import { abilities, notesOf } from '@tenantry/pg-subject'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
 import { rlsSubject } from '../../pg-rls/test/rls-subject.ts'

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type CredentialSource, TenancyError, type Tenant } from '@tenantry/core'
-import { tenantDigest } from '@tenantry/pg'
+import { type CredentialSource, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 import { startFaultProxy } from '@tenantry/servers'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'

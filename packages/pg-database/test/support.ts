@@ -7,8 +7,8 @@ import {
   secret,
   type Tenant,
   type TenantInput,
+  tenantDigest,
 } from '@tenantry/core'
-import { tenantDigest } from '@tenantry/pg'
 import pg from 'pg'
 import { makeDatabaseTemplate, type PgDatabaseOptions, type ProvisionerLogin, pgDatabase } from '../src/index.ts'
 

@@ -4,16 +4,16 @@ import {
   type Isolation,
   isTenancyError,
   type Logger,
+  type SafeStartOptions,
+  safeStart,
   TenancyError,
   type Tenant,
 } from '@tenantry/core'
 import {
   logLostConnections,
   poolHealth,
-  type SafeStartOptions,
   type SessionStatePolicy,
   type SharedReadsOptions,
-  safeStart,
   scopedPool,
   type TenantPool,
 } from '@tenantry/pg'

@@ -1,6 +1,6 @@
-import { type Erasure, TenancyError, type Tenant } from '@tenantry/core'
+import { type Erasure, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 import type { Query } from '@tenantry/pg'
-import { inTransaction, quoteIdentifier, quoteQualified, tenantDigest } from '@tenantry/pg'
+import { inTransaction, quoteIdentifier, quoteQualified } from '@tenantry/pg'
 import { dependentsOutside, uncountable, usesOfRole } from './dependents.ts'
 import { isThereAsOwn, isUnfinished } from './mark.ts'
 import { lookAt, type ProvisionTerms } from './provision.ts'

@@ -1,12 +1,18 @@
-import { consoleLogger, type Finding, type Isolation, type Logger, TenancyError } from '@tenantry/core'
+import {
+  consoleLogger,
+  type Finding,
+  type Isolation,
+  type Logger,
+  type SafeStartOptions,
+  safeStart,
+  TenancyError,
+} from '@tenantry/core'
 import {
   inTransaction,
   logLostConnections,
   poolHealth,
-  type SafeStartOptions,
   type SessionStatePolicy,
   type SharedReadsOptions,
-  safeStart,
   scopedPool,
   type TenantPool,
 } from '@tenantry/pg'

@@ -1,6 +1,6 @@
-import { isTenancyError, TenancyError, type Tenant } from '@tenantry/core'
+import { isTenancyError, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 import type { Query } from '@tenantry/pg'
-import { errorText, inTransaction, quoteIdentifier, tenantDigest, withinTransaction } from '@tenantry/pg'
+import { errorText, inTransaction, quoteIdentifier, withinTransaction } from '@tenantry/pg'
 import pg from 'pg'
 import { isThereAsOwn, isUnfinished, type Marked, markSchema, markText, readMark } from './mark.ts'
 import { grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'

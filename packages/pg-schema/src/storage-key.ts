@@ -1,5 +1,4 @@
-import { isTenantId, TenancyError, type Tenant } from '@tenantry/core'
-import { digestLength, tenantDigest } from '@tenantry/pg'
+import { digestLength, isTenantId, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 
 /** How the names of a tenant's objects are made. */
 export interface NamingOptions {

@@ -1,5 +1,4 @@
-import type { Tenant } from '@tenantry/core'
-import { tenantDigest } from '@tenantry/pg'
+import { type Tenant, tenantDigest } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type PgSchemaOptions, pgSchema, storageNames } from '../src/index.ts'

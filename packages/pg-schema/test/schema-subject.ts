@@ -1,7 +1,6 @@
 import type { Row, Subject } from '@tenantry/conformance'
-import type { Tenant } from '@tenantry/core'
+import { type Tenant, tenantDigest } from '@tenantry/core'
 import type { TenantPool } from '@tenantry/pg'
-import { tenantDigest } from '@tenantry/pg'
 import { pgSubject } from '@tenantry/pg-subject'
 import { startFaultProxy } from '@tenantry/servers'
 import type { PostgresForTests } from '@tenantry/servers/vitest'

@@ -1,5 +1,4 @@
-import { TenancyError } from '@tenantry/core'
-import { checkWholeNumbers } from '@tenantry/pg'
+import { checkWholeNumbers, TenancyError } from '@tenantry/core'
 
 /** How many connections there may be, and for how long one is waited for. */
 export interface BudgetOptions {

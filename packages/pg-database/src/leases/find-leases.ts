@@ -1,5 +1,4 @@
-import { TenancyError } from '@tenantry/core'
-import { tenantDigest } from '@tenantry/pg'
+import { TenancyError, tenantDigest } from '@tenantry/core'
 import type { Broker } from './broker.ts'
 import { leaseMarkStart, readLeaseMark } from './lease-mark.ts'
 

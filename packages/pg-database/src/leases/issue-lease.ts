@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Credentials, type LoginTarget, secret } from '@tenantry/core'
-import { quoteIdentifier, tenantDigest } from '@tenantry/pg'
+import { type Credentials, type LoginTarget, secret, tenantDigest } from '@tenantry/core'
+import { quoteIdentifier } from '@tenantry/pg'
 import pg from 'pg'
 import { grantRole } from '../grant-role.ts'
 import { scramVerifier } from '../scram-verifier.ts'

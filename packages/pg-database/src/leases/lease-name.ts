@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { TenancyError } from '@tenantry/core'
-import { digestLength, tenantDigest } from '@tenantry/pg'
+import { digestLength, TenancyError, tenantDigest } from '@tenantry/core'
 
 const letters = 'abcdefghijklmnopqrstuvwxyz234567'
 const randomLength = 12

@@ -1,5 +1,13 @@
-import { type CredentialSource, consoleLogger, type Logger, type LoginTarget, TenancyError } from '@tenantry/core'
-import { checkWholeNumbers, logLostConnections, tenantDigest } from '@tenantry/pg'
+import {
+  type CredentialSource,
+  checkWholeNumbers,
+  consoleLogger,
+  type Logger,
+  type LoginTarget,
+  TenancyError,
+  tenantDigest,
+} from '@tenantry/core'
+import { logLostConnections } from '@tenantry/pg'
 import type pg from 'pg'
 import { type Broker, openBroker } from './broker.ts'
 import { refused, sourceName } from './broker-failure.ts'

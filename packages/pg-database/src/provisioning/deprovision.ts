@@ -1,5 +1,11 @@
-import { type CredentialSource, type Erasure, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
-import { tenantDigest } from '@tenantry/pg'
+import {
+  type CredentialSource,
+  type Erasure,
+  type LoginTarget,
+  TenancyError,
+  type Tenant,
+  tenantDigest,
+} from '@tenantry/core'
 import { counterOf, countRows } from './count-rows.ts'
 import { dropStore } from './drop-store.ts'
 import { lockStore, lookAt } from './look-at.ts'

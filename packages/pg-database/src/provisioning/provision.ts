@@ -1,5 +1,12 @@
-import { type CredentialSource, isTenancyError, type LoginTarget, TenancyError, type Tenant } from '@tenantry/core'
-import { errorText, type Query, quoteIdentifier, tenantDigest, withinTransaction } from '@tenantry/pg'
+import {
+  type CredentialSource,
+  isTenancyError,
+  type LoginTarget,
+  TenancyError,
+  type Tenant,
+  tenantDigest,
+} from '@tenantry/core'
+import { errorText, type Query, quoteIdentifier, withinTransaction } from '@tenantry/pg'
 import type pg from 'pg'
 import { identityDdl, identityTable } from '../identity.ts'
 import { type DatabaseStructure, defaultTemplate } from './database-structure.ts'

@@ -1,4 +1,4 @@
-import { checkWholeNumbers } from '../whole-numbers.ts'
+import { checkWholeNumbers } from '@tenantry/core'
 
 /** How short reads share connections. */
 export interface SharedReadsOptions {

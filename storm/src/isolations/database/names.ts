@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Tenant } from '@tenantry/core'
-import { tenantDigest } from '@tenantry/pg'
+import { type Tenant, tenantDigest } from '@tenantry/core'
 
 /** The servers, as placements name them. */
 export const serverNames = ['one', 'two'] as const

@@ -1,4 +1,6 @@
-import { type Finding, type Logger, TenancyError } from '@tenantry/core'
+import { TenancyError } from './errors.ts'
+import type { Finding } from './isolation.ts'
+import type { Logger } from './logger.ts'
 
 /** Options of {@link safeStart}. */
 export interface SafeStartOptions {

@@ -1,4 +1,4 @@
-import { TenancyError } from '@tenantry/core'
+import { TenancyError } from './errors.ts'
 
 /** The longest that timers and the server's intervals both know, in milliseconds; for a timer anything longer is over at once. */
 const longest = 2 ** 31 - 1
