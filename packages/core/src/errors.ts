@@ -211,6 +211,13 @@ export const errors = {
     message: (d: { statement: string; reason: string; advice: string }) =>
       `${d.statement} was refused and not sent: ${d.reason}. ${d.advice}`,
   },
+  REPLY_FOREIGN: {
+    status: 500,
+    title: "The server answered with what is not the tenant's.",
+    next: 'See what stands between the application and the server, and who else writes these keys. The answer was thrown away, and the connection given up.',
+    message: (d: { tenant: string; command: string }) =>
+      `The answer to ${d.command} of tenant "${d.tenant}" holds what is not this tenant's.`,
+  },
   IDENTIFIER_INVALID: {
     status: 500,
     title: 'The SQL identifier is not valid.',

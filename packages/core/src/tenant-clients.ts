@@ -201,7 +201,7 @@ export function tenantClients<Client>(options: TenantClientsOptions<Client>): Te
 }
 
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = () => undefined as void
+  let resolve: () => void = () => undefined
   const promise = new Promise<void>(done => {
     resolve = done
   })

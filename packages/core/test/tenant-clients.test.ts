@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type Logger, memoryRegistry, type TenantClientsOptions, tenantClients } from '../src/index.ts'
 
-const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+const nothing = (): void => undefined
+const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
 const registry = memoryRegistry()
 const tenants = Array.from({ length: 20 }, (_, at) => registry.add({ id: `t${at}`, slug: `t${at}`, name: `T${at}` }))
 const [a, b, c] = tenants as [(typeof tenants)[0], (typeof tenants)[0], (typeof tenants)[0]]
@@ -35,7 +36,7 @@ function fixture(more: Partial<TenantClientsOptions<string>> = {}) {
 
 /** Work that goes on until it is told to end. */
 function held() {
-  let end = () => {}
+  let end = (): void => undefined
   const over = new Promise<void>(resolve => {
     end = resolve
   })

@@ -1,1 +1,9 @@
-export {}
+export type { KeyNaming } from './commands/names.ts'
+export type { Demands } from './connections/check-client.ts'
+export type { RouteOptions } from './connections/routes.ts'
+export { type Keyspace, type KeyspaceOptions, keyspaces } from './keyspace.ts'
+export { type RedisKeyspace, type RedisKeyspaceOptions, redisKeyspace } from './redis-keyspace.ts'
+export { problemOfScript } from './scripts/check-script.ts'
+export type { ScriptPolicy } from './scripts/script-checks.ts'
+export type { ConnectionOptions, FlushOptions, TenantRedis } from './tenant-redis.ts'
+export type { UsersOptions } from './users.ts'

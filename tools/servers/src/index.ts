@@ -24,3 +24,5 @@ export type { PostgresDescriptor, PostgresRole } from './postgres/postgres-descr
 export type { PostgresSource } from './postgres/postgres-source.ts'
 export { withClient } from './postgres/sql.ts'
 export { type PostgresServer, type StartPostgresOptions, startPostgres } from './postgres/start-postgres.ts'
+export { findRedis, type RedisMissing, type RedisSource } from './redis/find-redis.ts'
+export { type RedisServer, type StartRedisOptions, startRedis } from './redis/start-redis.ts'

@@ -1,0 +1,58 @@
+import type { ChainableCommander, Cluster, Command, Redis } from 'ioredis'
+import { makeCommand } from './commands/make-command.ts'
+import { refusal } from './commands/refusal.ts'
+import { methodsOf } from './methods.ts'
+
+/** What a batch is made of. */
+export interface BatchParts {
+  readonly isTransaction: boolean
+  readonly commands: readonly (readonly [name: string, ...args: unknown[]])[] | undefined
+  /** @throws {TenancyError} for a command that must not be sent. */
+  scope(command: Command): void
+  send(work: (client: Redis | Cluster) => Promise<unknown>): Promise<unknown>
+}
+
+/** The driver's own pipeline, as far as it is needed. */
+type Pipeline = { sendCommand(command: Command): unknown; exec(): Promise<unknown> }
+
+/** Commands that are sent together, with the surface of a pipeline of ioredis. */
+export function batchOf({ isTransaction, commands, scope, send }: BatchParts): ChainableCommander {
+  const queue: Command[] = []
+  let isSent = false
+
+  function add(name: unknown, args: unknown[], encoding: BufferEncoding | null): unknown {
+    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined
+    const command = makeCommand(name, args, encoding, callback)
+    scope(command)
+    queue.push(command)
+    return batch
+  }
+
+  async function exec(): Promise<unknown> {
+    if (isSent) throw refusal('exec', 'the batch was sent already', 'Begin another one.')
+    isSent = true
+    return send(client => {
+      const pipeline = (isTransaction ? client.multi() : client.pipeline()) as unknown as Pipeline
+      for (const command of queue) pipeline.sendCommand(command)
+      return pipeline.exec()
+    })
+  }
+
+  const batch = methodsOf(add, {
+    exec: (callback?: (error: unknown, results?: unknown) => void) => {
+      const results = exec()
+      if (callback !== undefined) {
+        results.then(
+          value => callback(null, value),
+          (error: unknown) => callback(error),
+        )
+      }
+      return results
+    },
+    get length() {
+      return queue.length
+    },
+  })
+  for (const [name, ...args] of commands ?? []) add(name, args, 'utf8')
+  return batch as unknown as ChainableCommander
+}

@@ -1,0 +1,111 @@
+import { TenancyError, type Tenant } from '@tenantry/core'
+import type { Cluster, Command, Redis } from 'ioredis'
+import { isCluster } from './check-client.ts'
+
+/** Options of {@link spareConnections}. */
+export interface SpareOptions {
+  /** How many there may be at once. */
+  readonly max: number
+  /** For how many milliseconds a command waits for one. */
+  readonly wait: number
+}
+
+/** Connections for commands that block, so that they hold up nobody else. */
+export interface SpareConnections {
+  /** @throws {TenancyError} `POOL_EXHAUSTED` when all are in use for longer than `wait`. */
+  send(tenant: Tenant, client: Redis | Cluster, command: Command): Promise<unknown>
+  close(): void
+}
+
+interface Spare {
+  readonly of: Redis | Cluster
+  readonly connection: Redis | Cluster
+  isBusy: boolean
+}
+
+/** At most so many connections, made when they are needed and kept; an unused one makes room for that of another client. */
+export function spareConnections({ max, wait }: SpareOptions): SpareConnections {
+  const spares = new Set<Spare>()
+  const queue: (() => void)[] = []
+  let isClosed = false
+
+  function take(client: Redis | Cluster): Spare | undefined {
+    const unused = [...spares].filter(({ isBusy }) => !isBusy)
+    const there = unused.find(spare => spare.of === client)
+    if (there !== undefined) return occupy(there)
+    if (spares.size >= max) {
+      const [oldest] = unused
+      if (oldest === undefined) return undefined
+      drop(oldest)
+    }
+    const connection: Redis | Cluster = isCluster(client) ? client.duplicate() : client.duplicate()
+    // Whoever waits for the answer hears of it.
+    connection.on('error', () => undefined)
+    const spare: Spare = { of: client, connection, isBusy: false }
+    spares.add(spare)
+    return occupy(spare)
+  }
+
+  function occupy(spare: Spare): Spare {
+    spare.isBusy = true
+    return spare
+  }
+
+  function drop(spare: Spare): void {
+    spares.delete(spare)
+    spare.connection.disconnect()
+  }
+
+  async function acquire(tenant: Tenant, client: Redis | Cluster): Promise<Spare> {
+    const since = performance.now()
+    for (let isFirst = false; ; isFirst = true) {
+      if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: 'The isolation' })
+      const spare = isFirst || queue.length === 0 ? take(client) : undefined
+      if (spare !== undefined) return spare
+      const left = wait - (performance.now() - since)
+      if (left <= 0 || !(await woken(left, isFirst))) {
+        const waited = Math.round(performance.now() - since)
+        throw new TenancyError('POOL_EXHAUSTED', { tenant: tenant.id, waited, retryAfter: 1, limit: 'budget' })
+      }
+    }
+  }
+
+  function woken(patience: number, isFirst: boolean): Promise<boolean> {
+    return new Promise(resolve => {
+      const timer = setTimeout(() => end(false), patience)
+      const wake = () => end(true)
+      const end = (isAwake: boolean) => {
+        clearTimeout(timer)
+        const at = queue.indexOf(wake)
+        if (at !== -1) queue.splice(at, 1)
+        resolve(isAwake)
+      }
+      if (isFirst) queue.unshift(wake)
+      else queue.push(wake)
+    })
+  }
+
+  return {
+    async send(tenant, client, command) {
+      const spare = await acquire(tenant, client)
+      try {
+        // A failure is on `command.promise`, which is what is returned.
+        spare.connection.sendCommand(command)
+        const answer: unknown = await command.promise
+        spare.isBusy = false
+        return answer
+      } catch (error) {
+        // What it still waits for would be the next one's answer (threats C9).
+        drop(spare)
+        throw error
+      } finally {
+        queue[0]?.()
+      }
+    },
+    close() {
+      isClosed = true
+      for (const spare of [...spares]) drop(spare)
+      for (const wake of [...queue]) wake()
+    },
+  }
+}

@@ -1,0 +1,50 @@
+import type { Cluster, Redis } from 'ioredis'
+import { isCluster } from './connections/check-client.ts'
+
+/** Does work with the client that reaches the keys. */
+export type WithClient = <T>(work: (client: Redis | Cluster) => Promise<T>) => Promise<T>
+
+/** Every key that matches, from every node; a key may come twice, as with SCAN. Batches as the server gives them. */
+export async function* scanKeys(
+  withClient: WithClient,
+  pattern: string,
+  count = 500,
+): AsyncGenerator<readonly string[]> {
+  let nodes = 1
+  for (let at = 0; at < nodes; at++) {
+    let cursor = '0'
+    do {
+      // Page by page, so that a client is not held while the caller does something else.
+      const [next, keys] = await withClient(client => {
+        const all = isCluster(client) ? client.nodes('master') : [client]
+        nodes = all.length
+        const node = all[at]
+        return node === undefined ? Promise.resolve(['0', []]) : node.scan(cursor, 'MATCH', pattern, 'COUNT', count)
+      })
+      cursor = next
+      if (keys.length > 0) yield keys
+    } while (cursor !== '0')
+  }
+}
+
+/**
+ * Removes every key that matches, and says how many there were. Keys that are written meanwhile may stay.
+ *
+ * @param onProgress - told how many were removed so far.
+ */
+export async function flushKeys(
+  client: Redis | Cluster,
+  pattern: string,
+  onProgress: (removed: number) => void = () => undefined,
+): Promise<number> {
+  let removed = 0
+  for await (const keys of scanKeys(work => work(client), pattern)) {
+    // One by one on a cluster, whose nodes refuse keys of several slots.
+    const counts = isCluster(client)
+      ? await Promise.all(keys.map(key => client.unlink(key)))
+      : [await client.unlink(...keys)]
+    removed += counts.reduce((sum, each) => sum + each, 0)
+    onProgress(removed)
+  }
+  return removed
+}

@@ -1,0 +1,79 @@
+import { isTenancyError, TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
+import type { Redis } from 'ioredis'
+import { namesOf } from './commands/names.ts'
+import { refusal } from './commands/refusal.ts'
+import { scopeCommand, type Terms } from './commands/scope-command.ts'
+import { isCluster } from './connections/check-client.ts'
+import { fencedRedis } from './connections/fenced-redis.ts'
+import type { Routes } from './connections/routes.ts'
+import type { Keyspace } from './keyspace.ts'
+import { scriptChecks } from './scripts/script-checks.ts'
+import type { ConnectionOptions } from './tenant-redis.ts'
+
+/** Opens a connection of a tenant's own. */
+export type OpenConnection = (tenant: Tenant, source: TenantSource, options: ConnectionOptions) => Promise<Redis>
+
+// ioredis sends them by itself whenever it has connected, in whosever unit of work that is. They reach no data.
+const connecting = new Set(['hello', 'auth', 'select', 'client', 'info'])
+
+/** Connections of tenants' own, all of which end with the isolation. */
+export interface OwnConnections {
+  readonly open: OpenConnection
+  /** Ends those of one tenant, or of all. */
+  end(tenant?: Pick<Tenant, 'id'>): void
+}
+
+export function ownConnections(
+  routes: Routes,
+  spaceOf: (tenant: Tenant) => Keyspace,
+  terms: Omit<Terms, 'own' | 'onForeign'>,
+): OwnConnections {
+  const all = new Map<Redis, string>()
+
+  return {
+    async open(tenant, source, { keys = 'logical', scripts, ...more }) {
+      const names = namesOf(spaceOf(tenant), keys)
+      const given = await routes.use(tenant, async client => {
+        if (!isCluster(client)) return { ...client.options }
+        const advice = 'Use the handle, which takes a connection by itself for commands that block.'
+        throw refusal('connection', 'a cluster has no one connection', advice)
+      })
+      const own = { db: given.db ?? 0, username: given.username ?? undefined, password: given.password ?? undefined }
+      const connection: Redis = fencedRedis(
+        { ...given, ...more, lazyConnect: false },
+        {
+          scope(command) {
+            if (!connecting.has(command.name.toLowerCase())) checkTenant(tenant, source)
+            scopeCommand(command, names, {
+              ...terms,
+              ...(scripts && scriptChecks(scripts)),
+              own,
+              onForeign: () => connection.disconnect(true),
+            })
+          },
+          unwrap: name => names.unwrap(name, 'subscribe'),
+        },
+        made => {
+          all.set(made, tenant.id)
+          made.on('end', () => all.delete(made))
+        },
+      )
+      return connection
+    },
+    end(tenant) {
+      for (const [connection, id] of all) if (tenant === undefined || tenant.id === id) connection.disconnect()
+    },
+  }
+}
+
+/** Work in the background has no tenant, and may go on; a unit of work of another tenant may not. */
+function checkTenant(tenant: Tenant, source: TenantSource): void {
+  let current: Tenant
+  try {
+    current = source()
+  } catch (error) {
+    if (isTenancyError(error) && error.code === 'TENANT_CONTEXT_MISSING') return
+    throw error
+  }
+  if (current.id !== tenant.id) throw new TenancyError('SCOPE_MISMATCH', { lease: tenant.id, current: current.id })
+}

@@ -1,0 +1,182 @@
+import {
+  consoleLogger,
+  type Finding,
+  type Health,
+  type Isolation,
+  isTenancyError,
+  type Logger,
+  safeStart,
+  TenancyError,
+  type Tenant,
+} from '@tenantry/core'
+import type { FindKeys } from './commands/key-spec.ts'
+import { type RouteOptions, routes as routesOf } from './connections/routes.ts'
+import { spareConnections } from './connections/spare-connections.ts'
+import { checkTable, moreCommands, serverTable } from './findings.ts'
+import { flushKeys } from './flush-keys.ts'
+import { handleOf } from './handle.ts'
+import { type KeyspaceOptions, keyspaces } from './keyspace.ts'
+import { ownConnections } from './open-connection.ts'
+import { type ScriptPolicy, scriptChecks } from './scripts/script-checks.ts'
+import type { TenantRedis } from './tenant-redis.ts'
+import { type UsersOptions, usersOf } from './users.ts'
+
+/** Options of {@link redisKeyspace}. */
+export interface RedisKeyspaceOptions extends KeyspaceOptions, RouteOptions {
+  /** A user for each tenant, whom the server itself keeps within the tenant's keys. Default none: the process does. */
+  readonly users?: UsersOptions
+  /**
+   * Which Lua scripts run. `checked`: those that can be seen to use no keys but the declared ones. `any`: the application vouches for
+   * all. Default `checked`; with `users` `any`, since the server refuses what they may not reach.
+   */
+  readonly scripts?: ScriptPolicy
+  /** Functions (`FCALL`) for which the application vouches that they use no keys but the declared ones. Default none. */
+  readonly functions?: readonly string[]
+  /** Commands beyond those of Redis 7.0, such as `json.get` or `hexpire`. Their keys are where the server's own table says. Default none. */
+  readonly commands?: readonly string[]
+  /**
+   * Values of strings carry their tenant, which is checked when they are read: an answer that came to the wrong caller is noticed.
+   * Commands on a part of a value, counters and bits are refused then. Default `false`.
+   */
+  readonly envelope?: boolean
+  /** How many connections there are for commands that block, and how many milliseconds one waits for them. Default 10 and 10 000. */
+  readonly blocking?: { readonly max?: number; readonly wait?: number }
+  /** What an unsafe configuration leads to. Default `refuse`: nothing is sent. */
+  readonly onUnsafe?: 'refuse' | 'report'
+  readonly logger?: Logger
+}
+
+/** An isolation that can be connected before it is used. */
+export interface RedisKeyspace extends Isolation<TenantRedis> {
+  /** Makes sure that the tenant's keys can be reached, for eager starts. Logs `redis.ready`. */
+  connect(tenant: Tenant): Promise<void>
+  /** Lets go of a tenant's connections, such as after it was suspended or moved. */
+  disconnect(tenant: Pick<Tenant, 'id'>): Promise<void>
+}
+
+const name = 'redis-keyspace'
+
+/**
+ * Redis for many tenants: every key, channel and pattern of a tenant under its own prefix, and every command that is not known to stay
+ * there refused.
+ *
+ * @throws {TenancyError} `ARGUMENT_INVALID` and `CONFIG_INVALID` for options that could not be safe.
+ * @example
+ * const keys = redisKeyspace({ client: new Redis(process.env.REDIS_URL) })
+ * await tenancy.handle(keys).set('session:1', 'x', 'EX', 60) // t:acme:session:1
+ */
+export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
+  const {
+    users: withUsers,
+    functions = [],
+    commands = [],
+    envelope = false,
+    onUnsafe = 'refuse',
+    logger = consoleLogger,
+  } = options
+  const spaceOf = keyspaces(options)
+  const users = withUsers && usersOf(withUsers, spaceOf)
+  const routes = routesOf(options, name, logger, users?.logIn)
+  const spares = spareConnections({ max: 10, wait: 10_000, ...options.blocking })
+  const wanted = commands.map(each => each.toLowerCase())
+  let more: ReadonlyMap<string, FindKeys> = new Map()
+  const terms = {
+    ...scriptChecks(options.scripts ?? (users === undefined ? 'checked' : 'any')),
+    functions: new Set(functions),
+    get more() {
+      return more
+    },
+    envelope,
+  }
+  const own = ownConnections(routes, spaceOf, terms)
+  let isReady = false
+  let isClosed = false
+
+  async function look(): Promise<readonly Finding[]> {
+    const tables = await Promise.all(routes.known.map(client => serverTable(users?.admin ?? client)))
+    const [first] = tables
+    if (first === undefined && wanted.length > 0) {
+      throw new TenancyError('ARGUMENT_INVALID', {
+        field: 'commands',
+        rule: 'cannot be used with "open": no server is known to ask',
+      })
+    }
+    if (first !== undefined) more = moreCommands(first, wanted)
+    return tables.flatMap(table => checkTable(table, wanted))
+  }
+
+  const start = safeStart({ isolation: name, look, onUnsafe, logger })
+  async function ready(): Promise<void> {
+    if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: 'The isolation' })
+    await start()
+    isReady = true
+  }
+
+  async function ping(tenant: Tenant): Promise<void> {
+    await ready()
+    await routes.use(tenant, client => client.ping())
+  }
+
+  return {
+    name,
+    claims: {
+      sharedStore: true,
+      enforced: users !== undefined,
+      pooled: users === undefined && options.open === undefined,
+      transactions: false,
+      objects: users !== undefined,
+    },
+    handle: source =>
+      handleOf(source, {
+        ...{ spaceOf, terms, routes, spares, ready },
+        admin: users?.admin,
+        openConnection: own.open,
+        isReady: () => isReady && !isClosed,
+      }),
+    ready,
+    async provision(tenant) {
+      spaceOf(tenant)
+      await users?.provide(tenant)
+    },
+    async deprovision(tenant) {
+      await ready()
+      own.end(tenant)
+      const { prefix } = spaceOf(tenant)
+      // The user goes first, so that nobody writes behind the broom.
+      const hadUser = (await users?.remove(tenant)) ?? false
+      const work = (client: Parameters<typeof flushKeys>[0]) => flushKeys(client, `${prefix}*`)
+      const count = users === undefined ? await routes.use(tenant, work) : await work(users.admin)
+      await routes.evict(tenant)
+      const erased = [
+        ...(hadUser ? [{ kind: 'user', name: `of ${tenant.id}`, count: 1 }] : []),
+        ...(count > 0 ? [{ kind: 'key', name: `${prefix}*`, count }] : []),
+      ]
+      return { tenant: tenant.id, erased }
+    },
+    verify: look,
+    async health(tenant): Promise<Health> {
+      const since = performance.now()
+      const latency = () => performance.now() - since
+      try {
+        await ping(tenant)
+        return { ok: true, latency: latency() }
+      } catch (error) {
+        return { ok: false, latency: latency(), reason: isTenancyError(error) ? error.code : 'QUERY_FAILED' }
+      }
+    },
+    async connect(tenant) {
+      await ping(tenant)
+      logger.info({ event: 'redis.ready', tenant: tenant.id }, `Redis client created for tenant: ${tenant.id}`)
+    },
+    async disconnect(tenant) {
+      own.end(tenant)
+      await routes.evict(tenant)
+    },
+    async close() {
+      isClosed = true
+      own.end()
+      spares.close()
+      await routes.close()
+    },
+  }
+}

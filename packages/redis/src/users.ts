@@ -1,0 +1,106 @@
+import { createHash, createHmac } from 'node:crypto'
+import { type Secret, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
+import type { Redis } from 'ioredis'
+import { allowedNames } from './commands/scope-command.ts'
+import type { LogIn } from './connections/routes.ts'
+import type { Keyspace } from './keyspace.ts'
+
+/** A login of each tenant's own, which the server keeps within the tenant's key space. */
+export interface UsersOptions {
+  /** May change users (`ACL SETUSER`), and read all keys of the tenants. Yours: you close it. */
+  readonly admin: Redis
+  /** From which the passwords of all tenants are made; at least 32 characters. Another one needs all tenants to be provisioned again. */
+  readonly secret: Secret
+}
+
+/** The users of tenants on a server. */
+export interface Users {
+  readonly logIn: LogIn
+  /** Makes or mends the tenant's user. @throws {TenancyError} `OBJECT_FOREIGN` for a user of that name with other keys. */
+  provide(tenant: Tenant): Promise<void>
+  /** Removes it with its connections; resolves to whether there was one. */
+  remove(tenant: Tenant): Promise<boolean>
+  readonly admin: Redis
+}
+
+// They tell names of all tenants, which no rule about keys prevents; the administrator's connection sends them, with the tenant's
+// pattern.
+export const tellsNames: ReadonlySet<string> = new Set(['keys', 'scan', 'pubsub channels', 'pubsub shardchannels'])
+
+// What a connection needs to come into being.
+const connecting = ['auth', 'hello', 'client|setname', 'client|setinfo', 'client|id', 'client|getname', 'select']
+
+/** @throws {TenancyError} `ARGUMENT_INVALID` for a secret that is too short. */
+export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenant) => Keyspace): Users {
+  if (secret.reveal().length < 32) {
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'users.secret', rule: 'must have at least 32 characters' })
+  }
+  const nameOf = ({ id }: Pick<Tenant, 'id'>): string => `tenant_${tenantDigest(id)}`
+  const passwordOf = ({ id }: Pick<Tenant, 'id'>): string =>
+    createHmac('sha256', secret.reveal()).update(`tenantry redis ${id}`).digest('base64url')
+
+  async function logIn(tenant: Tenant, base: Redis): Promise<Redis> {
+    const client = base.duplicate({ username: nameOf(tenant), password: passwordOf(tenant), lazyConnect: true })
+    let refused: string | undefined
+    client.on('error', (error: Error) => {
+      refused ??= /^(?:WRONGPASS|NOAUTH|NOPERM)/.exec(error.message)?.[0]
+    })
+    try {
+      await client.connect()
+    } catch {
+      client.disconnect()
+      // The driver's own error holds the command with the password in it.
+      if (refused !== undefined) {
+        throw new TenancyError('CREDENTIALS_REFUSED', { source: 'redis', reason: `${refused}; provision the tenant` })
+      }
+      throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'no connection to Redis' })
+    }
+    return client
+  }
+
+  /** The patterns of keys that the user of this name may use; `undefined` when there is none. */
+  async function keysOf(name: string): Promise<string | undefined> {
+    const told = (await admin.call('ACL', 'GETUSER', name)) as unknown[] | null
+    return told === null ? undefined : String(told[told.indexOf('keys') + 1])
+  }
+
+  async function own(tenant: Tenant): Promise<boolean> {
+    const keys = await keysOf(nameOf(tenant))
+    if (keys === undefined) return false
+    // A tenant's user can be known by its keys only: users have no comments.
+    if (keys === `~${spaceOf(tenant).prefix}*`) return true
+    throw new TenancyError('OBJECT_FOREIGN', { kind: 'user', name: nameOf(tenant), owner: 'somebody else' })
+  }
+
+  return {
+    admin,
+    logIn,
+    async provide(tenant) {
+      await own(tenant)
+      const { prefix } = spaceOf(tenant)
+      const hash = createHash('sha256').update(passwordOf(tenant)).digest('hex')
+      const commands = [...allowedNames]
+        .filter(name => !tellsNames.has(name) && name !== 'info')
+        .map(name => `+${name.replace(' ', '|')}`)
+      // One command, so that there is never a user with half of its rules.
+      await admin.call(
+        'ACL',
+        'SETUSER',
+        nameOf(tenant),
+        'reset',
+        'on',
+        `#${hash}`,
+        `~${prefix}*`,
+        `&${prefix}*`,
+        '-@all',
+        ...commands,
+        ...connecting.map(name => `+${name}`),
+      )
+    },
+    async remove(tenant) {
+      if (!(await own(tenant))) return false
+      await admin.call('ACL', 'DELUSER', nameOf(tenant))
+      return true
+    },
+  }
+}
