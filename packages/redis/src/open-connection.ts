@@ -39,6 +39,7 @@ export function ownConnections(
         throw refusal('connection', 'a cluster has no one connection', advice)
       })
       const own = { db: given.db ?? 0, username: given.username ?? undefined, password: given.password ?? undefined }
+      const scripting = scripts === undefined ? undefined : scriptChecks(scripts)
       const connection: Redis = fencedRedis(
         { ...given, ...more, lazyConnect: false },
         {
@@ -46,11 +47,12 @@ export function ownConnections(
             if (!connecting.has(command.name.toLowerCase())) checkTenant(tenant, source)
             scopeCommand(command, names, {
               ...terms,
-              ...(scripts && scriptChecks(scripts)),
+              ...scripting,
               own,
               onForeign: () => connection.disconnect(true),
             })
           },
+          checkScript: (scripting ?? terms).checkScript,
           unwrap: name => names.unwrap(name, 'subscribe'),
         },
         made => {

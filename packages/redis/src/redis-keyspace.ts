@@ -17,6 +17,7 @@ import { flushKeys } from './flush-keys.ts'
 import { handleOf } from './handle.ts'
 import { type KeyspaceOptions, keyspaces } from './keyspace.ts'
 import { ownConnections } from './open-connection.ts'
+import { connectionError } from './redis-error.ts'
 import { type ScriptPolicy, scriptChecks } from './scripts/script-checks.ts'
 import type { TenantRedis } from './tenant-redis.ts'
 import { type UsersOptions, usersOf } from './users.ts'
@@ -114,7 +115,11 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
 
   async function ping(tenant: Tenant): Promise<void> {
     await ready()
-    await routes.use(tenant, client => client.ping())
+    await routes
+      .use(tenant, client => client.ping())
+      .catch((error: Error) => {
+        throw connectionError(error)
+      })
   }
 
   return {

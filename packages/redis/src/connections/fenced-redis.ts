@@ -6,6 +6,8 @@ import { refusal } from '../commands/refusal.ts'
 export interface Fence {
   /** @throws {TenancyError} for a command that must not be sent; replaces names in all others. */
   scope(command: Command): void
+  /** @throws {TenancyError} for a script that a tenant must not run. */
+  checkScript(lua: string): unknown
   /** The tenant's name of a channel or pattern. @throws {TenancyError} `REPLY_FOREIGN` */
   unwrap(name: unknown): unknown
 }
@@ -61,7 +63,8 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
   class FencedRedis extends Redis {
     override sendCommand(command: Command, stream?: Parameters<Redis['sendCommand']>[1]): unknown {
       try {
-        scope(command, false)
+        // What a pipeline sends it has scoped, but for the MULTI that it begins with by itself.
+        scope(command, stream !== undefined)
       } catch (error) {
         command.reject(error as Error)
         return command.promise
@@ -76,6 +79,12 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
     override multi(batch?: unknown): never {
       // The type of ioredis knows a form that answers at once, which is refused above.
       return queue(super.multi(), batch) as never
+    }
+
+    override defineCommand(name: string, definition: Parameters<Redis['defineCommand']>[1]): void {
+      // Later it is known by its digest only.
+      fence.checkScript(definition.lua)
+      super.defineCommand(name, definition)
     }
 
     override duplicate(override: Partial<RedisOptions> = {}): never {

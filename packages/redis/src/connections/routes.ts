@@ -108,7 +108,7 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
   const own = tenantClients<Redis>({
     name,
     open: openFor,
-    close: async opened => opened.disconnect(),
+    close: end,
     key: ({ id, placement }) => JSON.stringify([id, placement.redis ?? '', placement.redis_db ?? '']),
     max: options.maxClients ?? 100,
     wait: options.waitForClient ?? 10_000,
@@ -132,4 +132,13 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
 
 function misplaced(tenant: Tenant, problem: string): TenancyError<'PLACEMENT_INVALID'> {
   return new TenancyError('PLACEMENT_INVALID', { tenant: tenant.id, problem })
+}
+
+/** Resolves when the connection is gone: until then it is one of those that count. */
+function end(client: Redis): Promise<void> {
+  return new Promise(resolve => {
+    if (client.status === 'end') resolve()
+    client.once('end', resolve)
+    client.disconnect()
+  })
 }
