@@ -1,9 +1,10 @@
 import { createHash, createHmac } from 'node:crypto'
-import { type Secret, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
+import { isTenancyError, type Secret, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 import type { Redis } from 'ioredis'
 import { allowedNames } from './commands/scope-command.ts'
 import type { LogIn } from './connections/routes.ts'
 import type { Keyspace } from './keyspace.ts'
+import { serverTable } from './server-table.ts'
 
 /** A login of each tenant's own, which the server keeps within the tenant's key space. */
 export interface UsersOptions {
@@ -28,7 +29,7 @@ export interface Users {
 export const tellsNames: ReadonlySet<string> = new Set(['keys', 'scan', 'pubsub channels', 'pubsub shardchannels'])
 
 // What a connection needs to come into being.
-const connecting = ['auth', 'hello', 'client|setname', 'client|setinfo', 'client|id', 'client|getname', 'select']
+const connecting = ['client setname', 'client setinfo', 'client id', 'client getname', 'client info']
 
 /** @throws {TenancyError} `ARGUMENT_INVALID` for a secret that is too short. */
 export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenant) => Keyspace): Users {
@@ -64,6 +65,14 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
     return told === null ? undefined : String(told[told.indexOf('keys') + 1])
   }
 
+  /** What a tenant's user may do, as far as this server knows of it: a name that it does not know is an error. */
+  async function grants(): Promise<readonly string[]> {
+    const table = await serverTable(admin)
+    return [...allowedNames, ...connecting]
+      .filter(name => table.has(name) && !tellsNames.has(name) && name !== 'info')
+      .map(name => `+${name.replace(' ', '|')}`)
+  }
+
   async function own(tenant: Tenant): Promise<boolean> {
     const keys = await keysOf(nameOf(tenant))
     if (keys === undefined) return false
@@ -76,26 +85,19 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
     admin,
     logIn,
     async provide(tenant) {
-      await own(tenant)
-      const { prefix } = spaceOf(tenant)
-      const hash = createHash('sha256').update(passwordOf(tenant)).digest('hex')
-      const commands = [...allowedNames]
-        .filter(name => !tellsNames.has(name) && name !== 'info')
-        .map(name => `+${name.replace(' ', '|')}`)
-      // One command, so that there is never a user with half of its rules.
-      await admin.call(
-        'ACL',
-        'SETUSER',
-        nameOf(tenant),
-        'reset',
-        'on',
-        `#${hash}`,
-        `~${prefix}*`,
-        `&${prefix}*`,
-        '-@all',
-        ...commands,
-        ...connecting.map(name => `+${name}`),
-      )
+      try {
+        await own(tenant)
+        const { prefix } = spaceOf(tenant)
+        const hash = createHash('sha256').update(passwordOf(tenant)).digest('hex')
+        const rules = ['reset', 'on', `#${hash}`, `~${prefix}*`, `&${prefix}*`, '-@all', ...(await grants())]
+        // One command, so that there is never a user with half of its rules.
+        await admin.call('ACL', 'SETUSER', nameOf(tenant), ...rules)
+      } catch (error) {
+        if (isTenancyError(error)) throw error
+        // Without the cause, which holds the whole command.
+        const reason = error instanceof Error ? error.message : 'unknown'
+        throw new TenancyError('PROVISIONING_FAILED', { tenant: tenant.id, step: 'making its user', reason })
+      }
     },
     async remove(tenant) {
       if (!(await own(tenant))) return false

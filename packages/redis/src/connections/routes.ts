@@ -137,7 +137,8 @@ function misplaced(tenant: Tenant, problem: string): TenancyError<'PLACEMENT_INV
 /** Resolves when the connection is gone: until then it is one of those that count. */
 function end(client: Redis): Promise<void> {
   return new Promise(resolve => {
-    if (client.status === 'end') resolve()
+    // Between two attempts to connect there is nothing that could end.
+    if (client.status === 'end' || client.status === 'reconnecting') resolve()
     client.once('end', resolve)
     client.disconnect()
   })
