@@ -31,6 +31,9 @@ export const tellsNames: ReadonlySet<string> = new Set(['keys', 'scan', 'pubsub 
 // What a connection needs to come into being.
 const connecting = ['client setname', 'client setinfo', 'client id', 'client getname', 'client info']
 
+// Not as a whole: CLIENT has second words that show and end connections of others, and INFO counts everybody's keys.
+const inParts: ReadonlySet<string> = new Set(['client', 'info'])
+
 /** @throws {TenancyError} `ARGUMENT_INVALID` for a secret that is too short. */
 export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenant) => Keyspace): Users {
   if (secret.reveal().length < 32) {
@@ -41,7 +44,9 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
     createHmac('sha256', secret.reveal()).update(`tenantry redis ${id}`).digest('base64url')
 
   async function logIn(tenant: Tenant, base: Redis): Promise<Redis> {
-    const client = base.duplicate({ username: nameOf(tenant), password: passwordOf(tenant), lazyConnect: true })
+    const login = { username: nameOf(tenant), password: passwordOf(tenant) }
+    // The check would ask for INFO, which counts everybody's keys.
+    const client = base.duplicate({ ...login, lazyConnect: true, enableReadyCheck: false })
     let refused: string | undefined
     client.on('error', (error: Error) => {
       refused ??= /^(?:WRONGPASS|NOAUTH|NOPERM)/.exec(error.message)?.[0]
@@ -69,7 +74,7 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
   async function grants(): Promise<readonly string[]> {
     const table = await serverTable(admin)
     return [...allowedNames, ...connecting]
-      .filter(name => table.has(name) && !tellsNames.has(name) && name !== 'info')
+      .filter(name => table.has(name) && !tellsNames.has(name) && !inParts.has(name))
       .map(name => `+${name.replace(' ', '|')}`)
   }
 
