@@ -5,6 +5,7 @@ const ofCore = (file, test, room) => ({ file: `packages/core/src/${file}.ts`, pr
 const rls = (file, test) => ({ file: `packages/pg-rls/src/${file}.ts`, project: 'postgres', test: `packages/pg-rls/test/${test}.pg.test.ts` })
 const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, project: 'postgres', test: `packages/pg-schema/test/${test}.pg.test.ts` })
 const database = (file, test) => ({ file: `packages/pg-database/src/${file}.ts`, project: 'postgres', test: `packages/pg-database/test/${test}.pg.test.ts` })
+const identity = (file, test) => ({ file: `packages/identity/src/${file}.ts`, project: 'unit', test: `packages/identity/test/${test}.test.ts` })
 const door = (file, test) => ({ file: `packages/${file}.ts`, project: 'unit', test: `packages/${test}.test.ts` })
 
 export const mutants = [
@@ -34,6 +35,36 @@ export const mutants = [
   { name: 'two tenants may have one slug', ...core('registries/memory-registry', 'memory-registry'), find: "refuseTaken(slugs, input.slug, tenant.id, 'slug')", replace: '' },
   { name: 'a secret shows itself in JSON', ...core('secret', 'secret'), find: 'toJSON: () => redacted', replace: 'toJSON: () => value' },
   { name: 'the JSON parser quotes the configuration', ...core('registries/env-registry', 'env-registry'), find: "problems.push('TENANT_CONFIGS: is not valid JSON')", replace: 'problems.push(`TENANT_CONFIGS: ${text}`)' },
+  { name: 'a token may name its algorithm', ...identity('jwt', 'jwt'), find: 'audience, algorithms, requiredClaims, clockTolerance }\n        claims', replace: 'audience, requiredClaims, clockTolerance }\n        claims' },
+  { name: 'an extension is not looked at', ...identity('jwt', 'bad-tokens'), find: "if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64'))", replace: 'if (typ === 0)' },
+  { name: 'any type of token will do', ...identity('jwt', 'bad-tokens'), find: '!isTyped || !issuer.typs', replace: 'isTyped && issuer.issuer === typ && !issuer.typs' },
+  { name: 'a time without end is believed', ...identity('jwt', 'bad-tokens'), find: 'time === Number.POSITIVE_INFINITY', replace: 'time === null' },
+  { name: 'a bad token is no signal', ...identity('jwt', 'bad-tokens'), find: "return refuse(reasonOf(error), issuer)", replace: 'return undefined' },
+  { name: 'the audience is not compared', ...identity('jwt', 'bad-tokens'), find: 'issuer: iss, audience, algorithms, requiredClaims, clockTolerance }\n        claims', replace: 'issuer: iss, algorithms, requiredClaims, clockTolerance }\n        claims' },
+  { name: 'a claim need not be an id', ...identity('jwt', 'bad-tokens'), find: '!isTenantId(tenant)', replace: "typeof tenant !== 'string'" },
+  { name: 'a claim may be inherited', ...identity('jwt', 'jwt'), find: '!Object.hasOwn(claims, issuer.claim)', replace: '!(issuer.claim in claims)' },
+  { name: 'an issuer may speak for every tenant', ...identity('check-issuer', 'bad-tokens'), find: 'tenant => ids.has(tenant)', replace: 'tenant => ids.has(tenant) || tenant !== undefined' },
+  { name: 'an answer like true is a yes', ...identity('jwt', 'jwt'), find: '(await issuer.mayName(tenant, claims)) !== true', replace: '!(await issuer.mayName(tenant, claims))' },
+  { name: 'nobody asks for which tenants an issuer speaks', ...identity('check-issuer', 'jwt'), find: "if (tenants === 'all') return", replace: "if (tenants === 'all' || tenants === undefined) return" },
+  { name: 'a token need not end', ...identity('check-issuer', 'bad-tokens'), find: "? [] : ['exp']", replace: '? [] : []' },
+  { name: 'a public key may be the secret of an HMAC', ...identity('check-issuer', 'jwt'), find: "'secret' in keys ? symmetric : asymmetric", replace: "'secret' in keys ? symmetric : [...asymmetric, ...symmetric]" },
+  { name: 'a short secret will do', ...identity('issuer-keys', 'jwt'), find: 'if (bytes.length < least) throw', replace: 'if (bytes.length < 1) throw' },
+  { name: 'keys are fetched without TLS', ...identity('issuer-keys', 'jwt'), find: " && keys.allowInsecure === true", replace: '' },
+  { name: 'keys that cannot be had are the caller’s fault', ...identity('issuer-keys', 'remote-keys'), find: 'if (isOfToken) throw error', replace: "if (isOfToken || header.alg !== 'none') throw error" },
+  { name: 'an issuer that is down is asked for every request', ...identity('issuer-keys', 'remote-keys'), find: 'since < pause', replace: 'since < 0' },
+  { name: 'a name in a token may stand twice', ...identity('read-token', 'bad-tokens'), find: 'if (hasDuplicateMembers(text)) return undefined', replace: '' },
+  { name: 'a token may be written in two ways', ...identity('read-token', 'bad-tokens'), find: "toString('base64url') !== part", replace: "toString('base64url') === ''" },
+  { name: 'a huge token is verified', ...identity('read-token', 'bad-tokens'), find: 'token.length > longest', replace: 'token.length > longest * 99' },
+  { name: 'a malformed Authorization is another’s', ...identity('credential-header', 'jwt'), find: 'if (scheme === undefined) throw', replace: 'if (scheme === undefined) return undefined\n  if (scheme === header) throw' },
+  { name: 'the record of a key may be another tenant’s', ...identity('api-key', 'api-key'), find: '(record ?? nobody).tenantId === parsed.tenantId', replace: 'parsed.tenantId !== undefined' },
+  { name: 'the store is believed about the hash', ...identity('api-key', 'api-key'), find: 'isEqual(record?.hash ?? nobody.hash, parsed.hash)', replace: 'parsed.hash !== nobody.hash' },
+  { name: 'an expired key is good', ...identity('api-key', 'api-key'), find: 'now < expiresAt', replace: 'now > 0' },
+  { name: 'a revoked key is good', ...identity('api-key', 'api-key'), find: 'const isGood = revokedAt === undefined || revokedAt === null', replace: 'const isGood = revokedAt !== 0' },
+  { name: 'a key is bound to no tenant', ...identity('api-key-format', 'api-key'), find: 'hash: hashApiKey(key) }', replace: "hash: hashApiKey(key.slice(key.lastIndexOf('_sk_'))) }" },
+  { name: 'a short key will do', ...identity('api-key-format', 'api-key'), find: '{22,128}', replace: '{1,128}' },
+  { name: 'the first mark in a key counts', ...identity('api-key-format', 'api-key'), find: '([\\w-]{1,64})_sk_[A-Za-z0-9]', replace: '([\\w-]{1,64}?)_sk_\\w' },
+  { name: 'a revoked key stays in memory as good', ...identity('memory-api-keys', 'api-key'), find: 'revokedAt: Date.now() }', replace: 'revokedAt: undefined }' },
+  { name: 'a name that is escaped is another', ...core('duplicate-members', 'duplicate-members'), find: 'JSON.parse(token.slice(0, token.length - colon.length))', replace: 'token.slice(0, token.length - colon.length)' },
   { name: 'Express: events of the request run in the socket’s context', ...door('express/src/tenant-middleware', 'express/test/context'), find: "      bindMessage(request, run)\n", replace: '' },
   { name: 'Express: the request runs without its tenant', ...door('express/src/tenant-middleware', 'express/test/context'), find: "      next()\n", replace: "    })\n    tenancy.maybeCurrent()\n    queueMicrotask(() => {\n      next()\n" },
   { name: 'Fastify: hooks keep the context of whoever called back', ...door('fastify/src/tenant-plugin', 'fastify/test/context'), find: '(contexts.get(request) ?? here)(fn)', replace: 'fn()' },

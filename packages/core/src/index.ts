@@ -2,6 +2,7 @@ export type { Awaitable } from './awaitable.ts'
 export { bindMessage, type NodeEmitter } from './bind-message.ts'
 export type { SystemAccess } from './context.ts'
 export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
+export { hasDuplicateMembers } from './duplicate-members.ts'
 export type { TenantEnvelope } from './envelope.ts'
 export {
   type AnyTenancyError,
