@@ -14,6 +14,8 @@ export {
   tenancyErrorOf,
 } from './errors.ts'
 export type { Listener, TenancyEvents } from './events.ts'
+export { type FileMode, type TenantFiles, type TenantFilesOptions, tenantFiles } from './files/tenant-files.ts'
+export { objectKey, tenantPrefix } from './files/tenant-prefix.ts'
 export type { ForEachOptions } from './for-each.ts'
 export type { Claims, Erasure, Finding, Health, Isolation } from './isolation.ts'
 export { consoleLogger, type Logger } from './logger.ts'
