@@ -157,6 +157,7 @@ async function swapping<T>(folder: string, target: string, work: () => Promise<T
     while (!isOver) {
       await fs.rename(folder, `${folder}-aside`)
       await fs.rename(`${folder}-link`, folder)
+      if (Math.random() < 0.5) await setTimeout(2 * Math.random())
       await fs.rename(folder, `${folder}-link`)
       await fs.rename(`${folder}-aside`, folder)
       // Long enough for some to get through, now and then.
@@ -176,23 +177,33 @@ describe.each([
   ['openBeneath, on Linux', openBeneath],
   ['openChecked, elsewhere', openChecked],
 ] as const)('F2 a folder that is a link for a moment: %s', (name, open) => {
-  const parts = ['t-acme', 'sub', 'note'] as const
+  // The way behind the folder is long, so that there is time to swap it while somebody walks.
+  const deep = Array.from({ length: 10 }, () => 'd')
+  const parts = ['t-acme', 'sub', ...deep, 'note'] as const
+  beforeEach(async () => {
+    for (const [tenant, text] of [
+      ['t-acme', 'of acme'],
+      ['t-beta', hidden],
+    ] as const) {
+      await fs.mkdir(join(root, tenant, 'sub', ...deep), { recursive: true })
+      await fs.writeFile(join(root, tenant, 'sub', ...deep, 'note'), text)
+    }
+  })
 
   it('F2 is refused when it is a link all the time', async () => {
-    await fs.rmdir(join(root, 't-acme/sub'))
+    await fs.rm(join(root, 't-acme/sub'), { recursive: true })
     await fs.symlink(join(root, 't-beta/sub'), join(root, 't-acme/sub'))
     await refusal('PATH_INVALID', () => open(root, parts, constants.O_RDONLY, false))
     await refusal('PATH_INVALID', () => open(root, parts, constants.O_RDWR | constants.O_CREAT, true))
     await refusal('PATH_INVALID', () =>
       open(root, ['t-acme', 'sub', 'new'], constants.O_RDWR | constants.O_CREAT, true),
     )
-    expect(await fs.readdir(join(root, 't-beta/sub'))).toEqual(['note'])
+    expect((await fs.readdir(join(root, 't-beta/sub'))).sort()).toEqual(['d', 'note'])
     await fs.symlink(join(root, 't-beta/note'), join(root, 't-acme/last'))
     await refusal('PATH_INVALID', () => open(root, ['t-acme', 'last'], constants.O_RDONLY, false))
   })
 
   it('F2 gives the tenant’s own file or none, in two seconds of swaps', { timeout: 30_000 }, async () => {
-    await fs.writeFile(join(root, 't-acme/sub/note'), 'of acme')
     const seen = { own: 0, refused: 0, missing: 0 }
     await swapping(join(root, 't-acme/sub'), join(root, 't-beta/sub'), async () => {
       const end = performance.now() + 2000
@@ -219,20 +230,23 @@ describe.each([
   })
 
   it('F2 has nothing written to it on the other side, in two seconds of swaps', { timeout: 30_000 }, async () => {
-    const seen = { made: 0, refused: 0 }
-    const outside = join(root, 't-beta/sub')
-    await swapping(join(root, 't-acme/sub'), outside, async () => {
+    const seen = { made: 0, refused: 0, missing: 0 }
+    const outside = join(root, 't-beta/sub', ...deep)
+    await swapping(join(root, 't-acme/sub'), join(root, 't-beta/sub'), async () => {
       const end = performance.now() + 2000
       for (let n = 0; performance.now() < end; n++) {
         try {
           const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
-          const file = await open(root, ['t-acme', 'sub', `made-${n}`], flags, false)
+          const file = await open(root, ['t-acme', 'sub', ...deep, `made-${n}`], flags, false)
           await file.writeFile('of acme')
           await file.close()
           seen.made += 1
         } catch (error) {
-          if (!isTenancyError(error)) expect(error).toMatchObject({ code: 'ENOENT' })
-          else seen.refused += 1
+          if (isTenancyError(error)) seen.refused += 1
+          else {
+            expect(error).toMatchObject({ code: 'ENOENT' })
+            seen.missing += 1
+          }
         }
       }
     })
