@@ -31,6 +31,12 @@ export { type HostOptions, host } from './resolvers/host.ts'
 export { type PathOptions, path } from './resolvers/path.ts'
 export { type SafeStartOptions, safeStart } from './safe-start.ts'
 export { envSecrets, type Secret, type SecretSource, secret } from './secret.ts'
+export {
+  type StartedTenants,
+  type StartPart,
+  type StartTenantsOptions,
+  startTenants,
+} from './start-tenants.ts'
 export { createTenancy, type Tenancy, type TenancyOptions } from './tenancy.ts'
 export type { Placement, Tenant, TenantSource, TenantStatus } from './tenant.ts'
 export { type TenantClients, type TenantClientsOptions, tenantClients } from './tenant-clients.ts'
