@@ -21,7 +21,15 @@ export type { Claims, Erasure, Finding, Health, Isolation } from './isolation.ts
 export { consoleLogger, type Logger } from './logger.ts'
 export { type Problem, problemOf } from './problem.ts'
 export { type EnvRegistry, type EnvRegistryOptions, envRegistry } from './registries/env-registry.ts'
+export type { HostAndPort } from './registries/host-and-port.ts'
 export { type MemoryRegistry, memoryRegistry, type TenantChange } from './registries/memory-registry.ts'
+export {
+  type ConfiguredTenant,
+  type ParameterProblem,
+  type ParameterRule,
+  uniqueRule,
+} from './registries/parameter-rule.ts'
+export { tenantParameters } from './registries/tenant-parameters.ts'
 export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
 export type { Outcome, Step, Trace } from './resolution.ts'

@@ -29,7 +29,7 @@ function stores(breaks: Readonly<Record<string, readonly string[]>> = {}) {
 }
 
 describe('startTenants', () => {
-  it('I07 I08 I09 resolves when every part of every active tenant is connected', async () => {
+  it('I09 resolves when every part of every active tenant is connected', async () => {
     const { logger, parts } = stores()
     expect(await startTenants(registry.list(), parts, { logger })).toEqual({ ready: ids, failed: [] })
     const ready = logger.records.filter(({ details }) => 'event' in details && String(details.event).endsWith('.ready'))
@@ -82,7 +82,7 @@ describe('startTenants', () => {
     expect(eventsOf('acme').map(({ event }) => event)).toEqual(['tenant.init.start', 'tenant.init.failed'])
   })
 
-  it('C12 I10 degrades: the ready are ready, the others are named and logged', async () => {
+  it('C12 degrades: the ready are ready, the others are named and logged', async () => {
     const { logger, parts, eventsOf } = stores({ mongo: ['acme'], redis: ['gamma'] })
     expect(await startTenants(registry.list(), parts, { logger, onFailure: 'degrade' })).toEqual({
       ready: ['beta', 'delta'],
