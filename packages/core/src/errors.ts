@@ -85,6 +85,13 @@ export const errors = {
     exposed: true,
     message: (d: { field: string; rule: string }) => `${d.field}: ${d.rule}.`,
   },
+  PATH_INVALID: {
+    status: 400,
+    title: 'The name of the file is not valid.',
+    next: 'Name the file as the rule says, and keep links out of the folders of tenants. Nothing was read or written.',
+    exposed: true,
+    message: (d: { rule: string }) => `The name of the file ${d.rule}.`,
+  },
   ARGUMENT_INVALID: {
     status: 500,
     title: 'An interface of Tenantry was called wrongly.',

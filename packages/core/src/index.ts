@@ -2,6 +2,7 @@ export type { Awaitable } from './awaitable.ts'
 export { bindMessage, type NodeEmitter } from './bind-message.ts'
 export type { SystemAccess } from './context.ts'
 export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
+export { hasDuplicateMembers } from './duplicate-members.ts'
 export type { TenantEnvelope } from './envelope.ts'
 export {
   type AnyTenancyError,
@@ -13,12 +14,22 @@ export {
   tenancyErrorOf,
 } from './errors.ts'
 export type { Listener, TenancyEvents } from './events.ts'
+export { type FileMode, type TenantFiles, type TenantFilesOptions, tenantFiles } from './files/tenant-files.ts'
+export { objectKey, tenantPrefix } from './files/tenant-prefix.ts'
 export type { ForEachOptions } from './for-each.ts'
 export type { Claims, Erasure, Finding, Health, Isolation } from './isolation.ts'
 export { consoleLogger, type Logger } from './logger.ts'
 export { type Problem, problemOf } from './problem.ts'
 export { type EnvRegistry, type EnvRegistryOptions, envRegistry } from './registries/env-registry.ts'
+export type { HostAndPort } from './registries/host-and-port.ts'
 export { type MemoryRegistry, memoryRegistry, type TenantChange } from './registries/memory-registry.ts'
+export {
+  type ConfiguredTenant,
+  type ParameterProblem,
+  type ParameterRule,
+  uniqueRule,
+} from './registries/parameter-rule.ts'
+export { tenantParameters } from './registries/tenant-parameters.ts'
 export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
 export type { Outcome, Step, Trace } from './resolution.ts'
@@ -28,6 +39,12 @@ export { type HostOptions, host } from './resolvers/host.ts'
 export { type PathOptions, path } from './resolvers/path.ts'
 export { type SafeStartOptions, safeStart } from './safe-start.ts'
 export { envSecrets, type Secret, type SecretSource, secret } from './secret.ts'
+export {
+  type StartedTenants,
+  type StartPart,
+  type StartTenantsOptions,
+  startTenants,
+} from './start-tenants.ts'
 export { createTenancy, type Tenancy, type TenancyOptions } from './tenancy.ts'
 export type { Placement, Tenant, TenantSource, TenantStatus } from './tenant.ts'
 export { type TenantClients, type TenantClientsOptions, tenantClients } from './tenant-clients.ts'

@@ -1,1 +1,7 @@
-export {}
+export { type ApiKeyOptions, apiKey } from './api-key.ts'
+export { hashApiKey } from './api-key-format.ts'
+export type { ApiKeyRecord, ApiKeyStore } from './api-key-store.ts'
+export { type IssuedApiKey, issueApiKey } from './issue-api-key.ts'
+export { jwt } from './jwt.ts'
+export type { JwtAlgorithm, JwtIssuer, JwtKeys, JwtOptions, TenantsQuestion } from './jwt-options.ts'
+export { type MemoryApiKeys, memoryApiKeys } from './memory-api-keys.ts'

@@ -1,10 +1,13 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { isTenancyError, TenancyError } from '../errors.ts'
 import { consoleLogger, type Logger } from '../logger.ts'
 import type { TenantRegistry } from '../registry.ts'
 import type { TenantInput } from '../tenant-input.ts'
 import { tenantIdSchema, tenantInputSchema } from '../tenant-input.ts'
 import { memoryRegistry } from './memory-registry.ts'
+import type { ConfiguredTenant, ParameterRule } from './parameter-rule.ts'
+import { dereference } from './secret-reference.ts'
+import { parseTenantConfigs } from './tenant-configs.ts'
 
 /** Options of {@link envRegistry}. */
 export interface EnvRegistryOptions<Shape extends z.ZodRawShape = Record<never, never>> {
@@ -12,12 +15,15 @@ export interface EnvRegistryOptions<Shape extends z.ZodRawShape = Record<never, 
   readonly env?: Readonly<Record<string, string | undefined>>
   /**
    * Further parameters of each tenant, in snake_case, as an adapter or the application needs them. Checked with the rest;
-   * read back with {@link EnvRegistry.config}. Default none.
+   * read back with {@link EnvRegistry.config}. A value may stand in a variable of its own: `{ "env": "ACME_MONGO_URI" }` (I43).
+   * Default none. Those for MongoDB, Redis and OIDC are ready: {@link tenantParameters}.
    *
    * @example
-   * { mongo_uri: z.string(), redis_db: z.int().min(0).max(15).default(0) }
+   * { plan: z.enum(['free', 'pro']), webhook_secret: z.string().transform(secret) }
    */
   readonly parameters?: Shape
+  /** Rules over several parameters, or over several tenants. Default none. */
+  readonly rules?: readonly ParameterRule<Partial<z.output<z.ZodObject<NoInfer<Shape>>>>>[]
   readonly logger?: Logger
 }
 
@@ -65,23 +71,27 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
   options: EnvRegistryOptions<Shape> = {},
 ): EnvRegistry<Shape> {
   const { env = process.env, logger = consoleLogger } = options
-  const parameters = z.object(options.parameters ?? ({} as Shape))
+  type Config = z.output<z.ZodObject<Shape>>
+  const shape = (options.parameters ?? {}) as Readonly<Record<string, z.ZodType>>
   const problems: string[] = []
-  const inputs: (TenantInput & { id: string })[] = []
-  const configs = new Map<string, Readonly<z.output<z.ZodObject<Shape>>>>()
+  const inputs: { readonly index: number; readonly input: TenantInput & { id: string } }[] = []
+  const configs = new Map<string, Readonly<Config>>()
+  const configured: ConfiguredTenant<Partial<Config>>[] = []
   const indexes = new Map<string, number>()
   const ids = new Set<unknown>()
 
-  parseArray(env.TENANT_CONFIGS, problems).forEach((entry, index) => {
-    const at = (field: PropertyKey[], rule: string) =>
-      problems.push(`TENANT_CONFIGS[${index}]${field.map(key => `.${String(key)}`).join('')}: ${rule}`)
+  parseTenantConfigs(env.TENANT_CONFIGS, problems).forEach((entry, index) => {
+    const at = (field: PropertyKey[], rule: string) => {
+      const problem = `TENANT_CONFIGS[${index}]${field.map(key => `.${String(key)}`).join('')}: ${rule}`
+      if (!problems.includes(problem)) problems.push(problem)
+    }
     if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
       at([], 'must be an object')
       return
     }
     const given = new Map(Object.entries(entry))
     const unknown = [...given.keys()].filter(
-      key => !(key in identity) && !(key in parameters.shape) && !documented.has(key),
+      key => !Object.hasOwn(identity, key) && !Object.hasOwn(shape, key) && !documented.has(key),
     )
     if (unknown.length > 0) {
       logger.warn(
@@ -112,39 +122,54 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
       const derived = key === 'slug' && !given.has(key) ? ' (it was made of tenant_id; give one)' : ''
       at([key, ...rest], given.has(key) || derived ? `${message}${derived}` : required)
     }
-    const config = parameters.safeParse(entry)
-    for (const { path, message } of config.error?.issues ?? []) {
-      at(path, path[0] !== undefined && !given.has(String(path[0])) ? required : message)
+    const before = problems.length
+    const config: Record<string, unknown> = {}
+    // One by one, so that the rules hear of those that are good.
+    for (const [name, schema] of Object.entries(shape)) {
+      const found = dereference(given.get(name), env)
+      if (found.rule !== undefined) {
+        at([name], found.rule)
+        continue
+      }
+      const parsed = schema.safeParse(found.value)
+      for (const { path, message } of parsed.error?.issues ?? [])
+        at([name, ...path], given.has(name) ? message : required)
+      if (parsed.success && parsed.data !== undefined) config[name] = parsed.data
     }
-    if (checked.success && config.success && typeof id === 'string') {
-      inputs.push({ ...checked.data, id })
-      configs.set(id, Object.freeze(config.data))
+    configured.push({ index, config: Object.freeze(config) as Readonly<Partial<Config>>, given: new Set(given.keys()) })
+    if (checked.success && problems.length === before && typeof id === 'string') {
+      inputs.push({ index, input: { ...checked.data, id } })
+      configs.set(id, config as Readonly<Config>)
     }
   })
+  for (const rule of options.rules ?? []) {
+    for (const { index, parameter, rule: broken } of rule(configured))
+      problems.push(`TENANT_CONFIGS[${index}].${parameter}: ${broken}`)
+  }
 
   const wanted = env.DEFAULT_TENANT_ID
-  const fallback = wanted || inputs[0]?.id
+  const fallback = wanted || inputs[0]?.input.id
   if (wanted && ids.size > 0 && !ids.has(wanted)) {
     problems.push('DEFAULT_TENANT_ID: names no tenant of TENANT_CONFIGS')
   }
-  refuse(problems)
+  const registry = memoryRegistry()
+  for (const { index, input } of inputs) {
+    try {
+      registry.add({ ...input, isDefault: input.id === fallback })
+    } catch (error) {
+      if (!isTenancyError(error) || error.code !== 'TENANT_EXISTS') throw error
+      const { field } = error.details
+      // Of an id this is told already, with its place.
+      if (field !== 'id') problems.push(`TENANT_CONFIGS[${index}].${keyOf(field)}: is taken by an earlier entry`)
+    }
+  }
+  if (problems.length > 0) throw new TenancyError('CONFIG_INVALID', { source: 'The tenant configuration', problems })
   if (!wanted && inputs.length > 1) {
     logger.warn(
       { event: 'config.default', tenant: fallback },
       'DEFAULT_TENANT_ID is not set, so the first tenant of TENANT_CONFIGS is the default tenant.',
     )
   }
-
-  const registry = memoryRegistry()
-  inputs.forEach((input, index) => {
-    try {
-      registry.add({ ...input, isDefault: input.id === fallback })
-    } catch (error) {
-      if (!isTenancyError(error) || error.code !== 'TENANT_EXISTS') throw error
-      problems.push(`TENANT_CONFIGS[${index}].${keyOf(error.details.field)}: is taken by an earlier entry`)
-    }
-  })
-  refuse(problems)
 
   return {
     find: registry.find,
@@ -162,29 +187,4 @@ export function envRegistry<Shape extends z.ZodRawShape = Record<never, never>>(
 function keyOf(field: string): string {
   if (field === 'domain') return 'domains'
   return Object.entries(identity).find(([, name]) => name === field)?.[0] ?? field
-}
-
-function parseArray(text: string | undefined, problems: string[]): readonly unknown[] {
-  if (text === undefined || text.trim() === '') {
-    problems.push('TENANT_CONFIGS: is not set; it must be a JSON array of tenants')
-    return []
-  }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the text, which may hold passwords.
-    problems.push('TENANT_CONFIGS: is not valid JSON')
-    return []
-  }
-  if (!Array.isArray(value) || value.length === 0) {
-    problems.push('TENANT_CONFIGS: must be a JSON array of at least one tenant')
-    return []
-  }
-  return value
-}
-
-function refuse(problems: readonly string[]): void {
-  if (problems.length > 0)
-    throw new TenancyError('CONFIG_INVALID', { source: 'The tenant configuration', problems: [...problems] })
 }

@@ -1,0 +1,60 @@
+import type { Awaitable, Logger, Secret } from '@tenantry/core'
+import type { JSONWebKeySet } from 'jose'
+
+/** Options of {@link jwt}. */
+export interface JwtOptions {
+  /** Who may sign. Each name stands once; a token of anybody else is refused. */
+  readonly issuers: readonly JwtIssuer[]
+  /** Where the token stands: after `Bearer` in `authorization`, the default, or alone in a header of another name. */
+  readonly header?: string
+  /**
+   * What a good token without the claim is. `refuse`, the default: a bad credential. `ignore`: no signal, so that other sources
+   * say whose request it is; then nothing binds the token to that tenant.
+   */
+  readonly onMissingClaim?: 'refuse' | 'ignore'
+  /** Hears in fixed words why a token was refused, for the operator; the caller is never told. Never hears the token. */
+  readonly logger?: Logger
+}
+
+/** One issuer of tokens, and what is believed of it. */
+export interface JwtIssuer {
+  /** The `iss` of its tokens, compared byte by byte. */
+  readonly issuer: string
+  /** Who the tokens must be meant for: one of these stands in `aud`. */
+  readonly audience: string | readonly string[]
+  /** With what it signs. Symmetric ones (`HS…`) only with a `secret`, the others only with a key set. `none` is no algorithm. */
+  readonly algorithms: readonly JwtAlgorithm[]
+  readonly keys: JwtKeys
+  /**
+   * For which tenants it may speak (E6): their ids, a question asked for each good token, or `all`, which only an issuer
+   * that is yours should have. An identity provider of a customer gets that customer's tenant and no other.
+   */
+  readonly tenants: 'all' | readonly string[] | TenantsQuestion
+  /** The claim with the tenant's id. Default `tenant_id`. A member of the token itself: dots lead nowhere. */
+  readonly claim?: string
+  /** The `typ` of its tokens, such as `at+jwt` (RFC 9068). Default: absent, `JWT` or `at+jwt`; no other kind of token. */
+  readonly typ?: string
+  /** Whether a token without `exp` is refused. Default `true`. */
+  readonly requireExpiry?: boolean
+  /** How many milliseconds its clock and ours may be apart, at most five minutes. Default 0. */
+  readonly clockTolerance?: number
+}
+
+/** Whether the issuer may speak for the tenant. Anything but `true` is a no. */
+export type TenantsQuestion = (tenant: string, claims: Readonly<Record<string, unknown>>) => Awaitable<boolean>
+
+/**
+ * The keys of an issuer: a key set behind an `https:` address, which is fetched when it is needed, kept for ten minutes and
+ * fetched again for a key that is new, at most once in 30 seconds; a key set at hand; or a secret that both sides know, at least
+ * as long as the hash (RFC 7518, section 3.2). `allowInsecure` permits `http:`, for tests.
+ */
+export type JwtKeys =
+  | { readonly url: string; readonly allowInsecure?: boolean }
+  | { readonly jwks: JSONWebKeySet }
+  | { readonly secret: Secret }
+
+/** Signature algorithms (RFC 7518, 8037, 9864). */
+export type JwtAlgorithm =
+  | ('RS256' | 'RS384' | 'RS512' | 'PS256' | 'PS384' | 'PS512')
+  | ('ES256' | 'ES384' | 'ES512' | 'EdDSA' | 'Ed25519')
+  | ('HS256' | 'HS384' | 'HS512')
