@@ -2,6 +2,7 @@ import type { ChainableCommander, Cluster, Command, Redis } from 'ioredis'
 import { makeCommand } from './commands/make-command.ts'
 import { refusal } from './commands/refusal.ts'
 import { methodsOf } from './methods.ts'
+import { connectionError } from './redis-error.ts'
 
 /** What a batch is made of. */
 export interface BatchParts {
@@ -31,10 +32,15 @@ export function batchOf({ isTransaction, commands, scope, send }: BatchParts): C
   async function exec(): Promise<unknown> {
     if (isSent) throw refusal('exec', 'the batch was sent already', 'Begin another one.')
     isSent = true
-    return send(client => {
+    return send(async client => {
       const pipeline = (isTransaction ? client.multi() : client.pipeline()) as unknown as Pipeline
       for (const command of queue) pipeline.sendCommand(command)
-      return pipeline.exec()
+      try {
+        const results = await pipeline.exec()
+        return Array.isArray(results) ? results.map(withCode) : results
+      } catch (error) {
+        throw connectionError(error as Error)
+      }
     })
   }
 
@@ -55,4 +61,9 @@ export function batchOf({ isTransaction, commands, scope, send }: BatchParts): C
   })
   for (const [name, ...args] of commands ?? []) add(name, args, 'utf8')
   return batch as unknown as ChainableCommander
+}
+
+/** A result of a pipeline: an error, or nothing and the answer. */
+function withCode([error, ...answer]: [Error | null, ...unknown[]]): unknown {
+  return [error && connectionError(error), ...answer]
 }

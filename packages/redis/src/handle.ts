@@ -100,7 +100,9 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
       const now = source()
       if (now.id !== tenant.id) throw mismatch(tenant, now)
       if (!parts.isReady()) await parts.ready()
-      return admin === undefined ? routes.use(tenant, work) : work(admin)
+      return (admin === undefined ? routes.use(tenant, work) : work(admin)).catch((error: Error) => {
+        throw connectionError(error)
+      })
     }
 
   async function* scanAll(pattern = '*'): AsyncGenerator<string> {

@@ -66,6 +66,12 @@ async function readRow(turn: KeyspaceTurn, read: (key: string) => Promise<string
   })
 }
 
+function answerOf(results: [Error | null, unknown][] | null, at: number): string {
+  const [error, answer] = results?.[at] ?? [new Error('There is no answer.')]
+  if (error) throw error
+  return answer as string
+}
+
 const write = (
   share: number,
   name: string,
@@ -88,13 +94,12 @@ export const operations: readonly KeyspaceOperation[] = [
   {
     name: 'get in a pipeline',
     share: 6,
-    run: turn =>
-      readRow(turn, async key => (await turn.world.db.pipeline().ping().get(key).exec())?.[1]?.[1] as string),
+    run: turn => readRow(turn, async key => answerOf(await turn.world.db.pipeline().ping().get(key).exec(), 1)),
   },
   {
     name: 'get in a transaction',
     share: 4,
-    run: turn => readRow(turn, async key => (await turn.world.db.multi().get(key).exec())?.[0]?.[1] as string),
+    run: turn => readRow(turn, async key => answerOf(await turn.world.db.multi().get(key).exec(), 0)),
   },
   { name: 'mget', share: 4, run: turn => readRow(turn, async key => (await turn.world.db.mget('none', key))[1]) },
   write(10, 'set', ({ world }, key, text) => world.db.set(key, text)),
@@ -171,8 +176,12 @@ export const operations: readonly KeyspaceOperation[] = [
       connection.on('message', (_, text) => heard.push(text))
       connection.on('pmessage', (_, __, text) => heard.push(text))
       try {
-        await connection.subscribe('news')
-        await connection.psubscribe('*')
+        // The driver's own errors, as on any connection of ioredis.
+        const isListening = await Promise.all([connection.subscribe('news'), connection.psubscribe('*')]).then(
+          () => true,
+          () => false,
+        )
+        if (!isListening) return
         await db.publish('news', textOf(turn.tenant, 0))
         await new Promise(resolve => setTimeout(resolve, 5))
         for (const text of heard) own(turn, text)
@@ -186,12 +195,12 @@ export const operations: readonly KeyspaceOperation[] = [
     share: 6,
     async run(turn) {
       const { db } = turn.world
-      const key = `t:${turn.other.id}:${keyOf(1)}`
+      // Not the one that "any command" writes, in the key space of its own tenant.
+      const key = `t:${turn.other.id}:${keyOf(2)}`
       if ((await db.get(key)) !== null) throw new Caught('leak', `${key} could be read`)
       if ((await db.mget(key, `../${key}`, `{${key}}`)).some(text => text !== null))
         throw new Caught('leak', `${key} could be read`)
-      if ((await db.keys(`t:${turn.other.id}:*`)).length > 0)
-        throw new Caught('leak', `keys of ${turn.other.id} could be listed`)
+      if ((await db.keys(`${key}*`)).length > 0) throw new Caught('leak', `keys of ${turn.other.id} could be listed`)
     },
   },
   {
