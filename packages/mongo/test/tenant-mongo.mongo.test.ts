@@ -38,6 +38,7 @@ describeMongo('a handle', mongo => {
     assert.deepEqual(await tenancy.run(globex, () => notes.find().toArray()), [{ _id: '1', text: 'of globex' }])
     const own = new Set([acme, globex].map(({ id }) => `${mongo.prefix}${tenantDigest(id)}`))
     for (const { commandName, databaseName } of watched.sent)
-      if (!['ping', 'hello', 'endSessions', 'connectionStatus'].includes(commandName)) assert.ok(own.has(databaseName), commandName)
+      if (!['ping', 'hello', 'endSessions', 'connectionStatus'].includes(commandName))
+        assert.ok(own.has(databaseName), commandName)
   })
 })
