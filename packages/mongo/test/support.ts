@@ -1,4 +1,4 @@
-import type { Logger, Tenant } from '@tenantry/core'
+import { isTenancyError, type Logger, type Tenant } from '@tenantry/core'
 import type { MongoForTests } from '@tenantry/servers/vitest'
 import { type CommandStartedEvent, MongoClient } from 'mongodb'
 
@@ -34,4 +34,14 @@ export function watchedClient(mongo: Pick<MongoForTests, 'url'>): WatchedClient 
   const sent: CommandStartedEvent[] = []
   client.on('commandStarted', event => void sent.push(event))
   return { client, sent }
+}
+
+/** The code that work ends with, thrown or rejected; else what happened. */
+export async function codeOf(work: () => unknown): Promise<string> {
+  try {
+    await work()
+    return 'nothing was refused'
+  } catch (error) {
+    return isTenancyError(error) ? error.code : String(error)
+  }
 }

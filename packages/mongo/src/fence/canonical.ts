@@ -1,3 +1,4 @@
+import { TenancyError } from '@tenantry/core'
 import { BSON } from 'mongodb'
 
 /** How a value becomes BSON. */
@@ -14,18 +15,26 @@ export interface BsonWays {
  * It is written as BSON once and read back. Getters, `toBSON`, proxies, `Map`s, fields of a prototype and fields beside the
  * elements of an array have had their say then; what is checked is what is sent.
  *
- * @throws {BSON.BSONError} for what the driver could not send either, such as a circle.
+ * @throws {TenancyError} `ARGUMENT_INVALID` for what the driver could not send either, such as a circle.
  */
 export function canonical(value: unknown, { ignoreUndefined = false, promote = false }: BsonWays = {}): unknown {
   if (value === undefined) return undefined
-  // Functions become code, so that the fence sees them; the driver would leave them out, and `{ $where: f }` would match all.
-  const bytes = BSON.serialize({ value }, { ignoreUndefined, serializeFunctions: true, checkKeys: false })
-  return BSON.deserialize(bytes, {
-    promoteValues: promote,
-    promoteLongs: promote,
-    promoteBuffers: false,
-    bsonRegExp: true,
-  }).value
+  const options = { promoteValues: promote, promoteLongs: promote, promoteBuffers: false, bsonRegExp: true }
+  return BSON.deserialize(bytesOf(value, ignoreUndefined), options).value
+}
+
+function bytesOf(value: unknown, ignoreUndefined: boolean): Uint8Array {
+  try {
+    // Functions become code, so that the fence sees them; the driver would leave them out, and `{ $where: f }` would match all.
+    return BSON.serialize({ value }, { ignoreUndefined, serializeFunctions: true, checkKeys: false })
+  } catch (cause) {
+    if (!(cause instanceof BSON.BSONError)) throw cause
+    throw new TenancyError(
+      'ARGUMENT_INVALID',
+      { field: 'value', rule: `must be what BSON can hold (${cause.message})` },
+      { cause },
+    )
+  }
 }
 
 /** A document or an array of the canonical form, and not a value such as an ObjectId. */

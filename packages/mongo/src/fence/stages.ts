@@ -35,7 +35,7 @@ function fields(stage: string, spec: unknown, known: readonly string[]): Readonl
 }
 
 function own(stage: string, name: unknown): void {
-  if (typeof name !== 'string')
+  if (typeof name !== 'string' || name === '')
     refuse(stage, 'it may name another database', 'Name a collection of the tenant’s own database, as text.')
   checkCollectionName(name)
 }

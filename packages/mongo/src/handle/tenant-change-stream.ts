@@ -20,6 +20,7 @@ export function tenantChangeStream<T>(scope: Scope, tenant: Tenant, open: (held:
   })
 
   async function* iterate(): AsyncGenerator<unknown, void, void> {
+    sameTenant(scope, tenant)
     try {
       while (!kept.isClosed) yield await kept.use(real => real.next())
     } finally {

@@ -97,6 +97,8 @@ export function tenantCursor<T extends Real>({ kind, scope, tenant, open, steps:
   }
 
   async function* iterate(): AsyncGenerator<unknown, void, void> {
+    // Whoever may not read it does not close it either.
+    sameTenant(scope, tenant)
     try {
       while (!kept.isClosed) {
         const next = await kept.use(real => (real.closed ? Promise.resolve(null) : real.next()))
