@@ -107,6 +107,30 @@ const known = {
 /** A kind of operation, by its options. */
 export type OptionKind = keyof typeof known
 
+/** Mongoose's own, which it leaves in and the driver does not read. Left out here as well. */
+const ofMongoose = new Set([
+  ...[
+    'returnOriginal',
+    'new',
+    'timestamps',
+    'strict',
+    'strictQuery',
+    'overwrite',
+    'multi',
+    'setDefaultsOnInsert',
+    'lean',
+  ],
+  ...[
+    'runValidators',
+    'overwriteDiscriminatorKey',
+    'skipValidation',
+    'sanitizeFilter',
+    'translateAliases',
+    'checkKeys',
+  ],
+  ...['validateBeforeSave', 'validateModifiedOnly', 'rawResult'],
+])
+
 const sets = Object.fromEntries(Object.entries(known).map(([kind, names]) => [kind, new Set<string>(names)]))
 
 /** What the server reads as values; the driver hands it on. Everything else it reads itself. */
@@ -140,7 +164,7 @@ export function checkOptions(
   for (const name in given) {
     const value = (given as Record<string, unknown>)[name]
     // Libraries hand on what they were not given.
-    if (value === undefined || (name === 'session' && value === null)) continue
+    if (value === undefined || (name === 'session' && value === null) || ofMongoose.has(name)) continue
     if (!sets[kind]?.has(name)) refuseOption(name)
     options[name] = checkOption(name, value, rules, ways)
   }
