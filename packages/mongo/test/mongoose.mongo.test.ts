@@ -33,6 +33,7 @@ describeMongo('Mongoose', mongo => {
     })
     await isolation.provision(acme)
     await isolation.provision(globex)
+    await isolation.ready()
     mongoose = tenantMongoose(tenancy.handle(isolation))
     const schema = new mongoose.Schema<Note>({ _id: String, text: String, author: { type: String, ref: 'Author' } })
     notes = mongoose.model<Note>('Note', schema)
