@@ -50,8 +50,26 @@ function bodyOf(message: Buffer): BSON.Document | undefined {
   return BSON.deserialize(message.subarray(21, 21 + message.readInt32LE(21)), { promoteLongs: true })
 }
 
-/** A proxy before a server on this machine or elsewhere. */
-export async function mongoProxy(target: string): Promise<MongoProxy> {
+/** An answer to a request: a header, no flags, one document. */
+function reply(request: Buffer, answer: BSON.Document): Buffer {
+  const body = BSON.serialize(answer)
+  const message = Buffer.alloc(21 + body.length)
+  message.writeInt32LE(message.length, 0)
+  message.writeInt32LE(request.readInt32LE(4), 8)
+  message.writeInt32LE(opMsg, 12)
+  message.set(body, 21)
+  return message
+}
+
+/**
+ * A proxy before a server on this machine or elsewhere.
+ *
+ * @param answer - what the proxy itself answers to a command that the server does not know; `undefined` for what goes to the server.
+ */
+export async function mongoProxy(
+  target: string,
+  answer: (command: BSON.Document) => BSON.Document | undefined = () => undefined,
+): Promise<MongoProxy> {
   const { hostname, port, search, pathname, username, password } = new URL(target)
   const commands: { name: string; database: string }[] = []
   const cursors = new Set<string>()
@@ -102,8 +120,10 @@ export async function mongoProxy(target: string): Promise<MongoProxy> {
       framer(message => {
         const body = bodyOf(message)
         if (body !== undefined) asked.set(message.readInt32LE(4), body)
-        if (body !== undefined && !see(body)) end()
-        else upstream.write(message)
+        if (body !== undefined && !see(body)) return end()
+        const own = body === undefined ? undefined : answer(body)
+        if (own === undefined) upstream.write(message)
+        else client.write(reply(message, own))
       }),
     )
     upstream.on(

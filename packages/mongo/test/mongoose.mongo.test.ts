@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { createTenancy, memoryRegistry, tenantDigest } from '@tenantry/core'
 import { describeMongo } from '@tenantry/servers/vitest'
 import type { Model, Mongoose } from 'mongoose'
@@ -97,4 +98,12 @@ describeMongo('Mongoose', mongo => {
     assert.throws(() => mongoose.connection.getClient().db('other'))
     assert.deepEqual(watched.sent, [])
   })
+})
+
+it('the recipe of docs/mongodb.md is the one that is tested', () => {
+  const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+  const [, recipe = ''] = /<!-- mongoose -->\n```ts\n(.*?)```/s.exec(read('../../../docs/mongodb.md')) ?? []
+  const body = (text: string) => text.slice(text.indexOf('type Native'))
+  assert.equal(body(recipe), body(read('./fixtures/tenant-mongoose.ts')))
+  assert.ok(recipe.includes('export function tenantMongoose'))
 })
