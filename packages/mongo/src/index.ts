@@ -1,1 +1,5 @@
-export {}
+export type { CollectionName, TenantMongo, TransactionMongo } from './handle/tenant-mongo.ts'
+export type { DeclaredIndexes } from './indexes.ts'
+export { type MongoDatabase, mongoDatabase } from './mongo-database.ts'
+export type { ClientLimits, MongoDatabaseOptions, TenantUsers } from './options.ts'
+export { derivedPasswords, type TenantPasswords } from './provisioning/tenant-users.ts'

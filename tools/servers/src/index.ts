@@ -14,6 +14,8 @@ export {
   type ProxyTarget,
   startFaultProxy,
 } from './fault-proxy/start-fault-proxy.ts'
+export type { MongoKind, MongoSource } from './mongo/mongo-source.ts'
+export { type MongoServer, type StartMongoOptions, startMongo } from './mongo/start-mongo.ts'
 export { type ContainedOpenbao, containOpenbao } from './openbao/contain-openbao.ts'
 export { connectPgBouncer, type PgBouncerConnection, type PgBouncerDescriptor } from './pgbouncer/connect-pgbouncer.ts'
 export { findPgBouncer, type PgBouncerMissing, type PgBouncerProgram } from './pgbouncer/find-pgbouncer.ts'

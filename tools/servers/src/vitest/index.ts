@@ -1,3 +1,4 @@
+export { describeMongo, describeReplicaSet, type MongoForTests } from './describe-mongo.ts'
 export { type DescribePostgresOptions, describePostgres, type PostgresRoute } from './describe-postgres.ts'
 export { describeRedis, type RedisForTests } from './describe-redis.ts'
 export type { PostgresForTests } from './postgres-for-tests.ts'

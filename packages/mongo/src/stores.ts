@@ -1,0 +1,170 @@
+import { TenancyError, type Tenant } from '@tenantry/core'
+import type { MongoClient } from 'mongodb'
+import type { Borrowed, ClientSource } from './clients/client-source.ts'
+import { databaseError } from './database-error.ts'
+import { foldedName } from './database-name.ts'
+import type { Held } from './handle/scope.ts'
+import { readMark } from './owner-mark.ts'
+
+/** Options of {@link createStores}. */
+export interface StoresOptions {
+  readonly isolation: string
+  readonly source: ClientSource
+  readonly database: (tenant: Tenant) => string
+  readonly ready: () => Promise<void>
+  /** Milliseconds for which a database is believed to be the tenant's once it said so. */
+  readonly recheck: number
+}
+
+/** The databases of tenants: opened, found to be the tenant's own, and let go. */
+export interface Stores {
+  /** @throws {TenancyError} `TENANT_STORE_MISSING`, `IDENTITY_MISMATCH`, `PLACEMENT_INVALID`, `SCOPE_CLOSED` … */
+  hold(tenant: Tenant, onEnd?: () => void): Promise<Held>
+  /** Says which tenant a database is of. @throws {TenancyError} `PLACEMENT_INVALID` when it is another's already. */
+  claim(tenant: Tenant, server: string, database: string): void
+  /** Does work while nobody uses the tenant's database: cursors are ended, operations waited for, new ones refused. */
+  without<T>(tenant: Tenant, work: () => Promise<T>): Promise<T>
+  /** Forgets what it found of a tenant. */
+  forget(tenant: Pick<Tenant, 'id'>): void
+  /** Refuses what comes, ends what is kept open. Idempotent. */
+  close(): void
+}
+
+interface Place {
+  /** The client that found the database to be the tenant's, and when. */
+  found: { readonly client: MongoClient; readonly until: number } | undefined
+  looking: Promise<void> | undefined
+}
+
+interface Usage {
+  readonly places: Map<string, Place>
+  readonly ends: Set<() => void>
+  users: number
+  isGoing: boolean
+  readonly onIdle: (() => void)[]
+}
+
+/** Keeps track of databases in use. Maps are keyed by the id as it is: two ids are two tenants (D1). */
+export function createStores({ isolation, source, database, ready, recheck }: StoresOptions): Stores {
+  const tenants = new Map<string, Usage>()
+  const claims = new Map<string, string>()
+  let isClosed = false
+
+  function missing({ id }: Tenant, reason: string): TenancyError {
+    return new TenancyError('TENANT_STORE_MISSING', { tenant: id, isolation, reason })
+  }
+
+  function usageOf(id: string): Usage {
+    const known = tenants.get(id)
+    if (known !== undefined) return known
+    const made: Usage = { places: new Map(), ends: new Set(), users: 0, isGoing: false, onIdle: [] }
+    tenants.set(id, made)
+    return made
+  }
+
+  function claim({ id }: Tenant, server: string, name: string): void {
+    const key = `${foldedName(name)} ${server}`
+    const owner = claims.get(key)
+    if (owner !== undefined && owner !== id)
+      throw new TenancyError('PLACEMENT_INVALID', {
+        tenant: id,
+        problem: 'its database is that of another tenant, or differs from it by case only',
+      })
+    claims.set(key, id)
+  }
+
+  async function look(place: Place, tenant: Tenant, { client, server }: Borrowed, name: string): Promise<void> {
+    claim(tenant, server, name)
+    const since = performance.now()
+    const ownership = await readMark(client.db(name), tenant)
+    if (ownership === 'none') throw missing(tenant, 'its database has no owner mark')
+    if (ownership === 'making') throw missing(tenant, 'its provisioning has not come to its end')
+    if (ownership === 'foreign') {
+      const found = 'its owner mark names another tenant'
+      throw new TenancyError('IDENTITY_MISMATCH', {
+        tenant: tenant.id,
+        server: server || 'mongo',
+        database: name,
+        found,
+      })
+    }
+    place.found = { client, until: since + recheck }
+  }
+
+  async function verify(tenant: Tenant, { places }: Usage, borrowed: Borrowed, name: string): Promise<void> {
+    const key = `${name} ${borrowed.server}`
+    const place: Place = places.get(key) ?? { found: undefined, looking: undefined }
+    places.set(key, place)
+    const { found } = place
+    if (found?.client === borrowed.client && performance.now() < found.until) return
+    // One look for all that wait for it.
+    place.looking ??= look(place, tenant, borrowed, name).finally(() => {
+      place.looking = undefined
+    })
+    await place.looking
+  }
+
+  function leave(id: string, usage: Usage, onEnd: (() => void) | undefined): void {
+    usage.users -= 1
+    if (onEnd !== undefined) usage.ends.delete(onEnd)
+    if (usage.users === 0) for (const wake of usage.onIdle.splice(0)) wake()
+    if (usage.users === 0 && usage.places.size === 0 && !usage.isGoing) tenants.delete(id)
+  }
+
+  return {
+    claim,
+
+    async hold(tenant, onEnd) {
+      if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: isolation })
+      const name = database(tenant)
+      const usage = usageOf(tenant.id)
+      if (usage.isGoing) throw missing(tenant, 'it is being erased')
+      usage.users += 1
+      if (onEnd !== undefined) usage.ends.add(onEnd)
+      let borrowed: Borrowed | undefined
+      let isHeld = true
+      const release = () => {
+        if (!isHeld) return
+        isHeld = false
+        borrowed?.release()
+        leave(tenant.id, usage, onEnd)
+      }
+      try {
+        await ready()
+        borrowed = await source.borrow(tenant, name)
+        await verify(tenant, usage, borrowed, name)
+        // It may have been closed while this waited.
+        if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: isolation })
+        return { db: borrowed.client.db(name), release }
+      } catch (error) {
+        release()
+        throw databaseError(error, tenant)
+      }
+    },
+
+    async without({ id }, work) {
+      const usage = usageOf(id)
+      usage.isGoing = true
+      usage.places.clear()
+      try {
+        for (const end of [...usage.ends]) end()
+        if (usage.users > 0) {
+          await new Promise<void>(resolve => usage.onIdle.push(resolve))
+        }
+        return await work()
+      } finally {
+        usage.isGoing = false
+        usage.places.clear()
+        for (const [key, owner] of claims) if (owner === id) claims.delete(key)
+        if (usage.users === 0) tenants.delete(id)
+      }
+    },
+
+    forget: ({ id }) => tenants.get(id)?.places.clear(),
+
+    close() {
+      isClosed = true
+      for (const { ends } of tenants.values()) for (const end of [...ends]) end()
+    },
+  }
+}
