@@ -1,3 +1,10 @@
 // What is asked for runs when it is imported.
+const at = process.argv.indexOf('--store')
+const store = at === -1 ? undefined : process.argv[at + 1]
 if (process.argv.includes('--leases')) await import('./src/leases/run.ts')
-else await import('./src/storms.ts')
+else if (store === undefined) await import('./src/storms.ts')
+else if (store === 'mongo') await import('./src/documents/run.ts')
+else {
+  console.error('--store is one of: mongo.')
+  process.exitCode = 2
+}
