@@ -56,6 +56,19 @@ describeMongo('databases of tenants', mongo => {
     )
   })
 
+  it('C24 a tenant whose provisioning was interrupted is not served until it is finished', async () => {
+    const tenant = tenantOf('half-made')
+    const db = admin.client.db(`${mongo.prefix}${tenantDigest('half-made')}`)
+    const mark = { _id: 'owner', tenant: tenantDigest('half-made'), state: 'making' }
+    await db.collection<{ _id: string }>('tenantry.identity').insertOne(mark)
+    const isolation = shared({ indexes: { notes: [{ key: { text: 1 } }] } })
+    const notes = isolation.handle(() => tenant).collection('notes')
+    assert.equal(await codeOf(() => notes.insertOne({ a: 1 })), 'TENANT_STORE_MISSING')
+    await isolation.provision(tenant)
+    await notes.insertOne({ a: 1 })
+    assert.equal(await notes.indexExists('text_1'), true)
+  })
+
   it('I31 C26 declared indexes are made on provisioning and on start, once, and told of', async () => {
     const tenant = tenantOf('indexed')
     const logger = memoryLogger()
