@@ -1,7 +1,8 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { ChainableCommander, Cluster, Command, Redis } from 'ioredis'
 import { makeCommand } from './commands/make-command.ts'
 import { refusal } from './commands/refusal.ts'
-import { methodsOf } from './methods.ts'
+import { type Batch, batchMethods, sender } from './methods.ts'
 import { connectionError } from './redis-error.ts'
 
 /** What a batch is made of. */
@@ -37,20 +38,24 @@ export function batchOf({ isTransaction, commands, scope, send }: BatchParts): C
       for (const command of queue) pipeline.sendCommand(command)
       try {
         const results = await pipeline.exec()
-        return Array.isArray(results) ? results.map(withCode) : results
+        if (Array.isArray(results)) for (const result of results) withCode(result as [Error | null, unknown])
+        return results
       } catch (error) {
         throw connectionError(error as Error)
       }
     })
   }
 
-  const batch = methodsOf(add, {
-    exec: (callback?: (error: unknown, results?: unknown) => void) => {
+  const batch: Batch = {
+    __proto__: batchMethods,
+    [sender]: add,
+    exec(callback?: (error: unknown, results?: unknown) => void) {
       const results = exec()
       if (callback !== undefined) {
+        const bound = AsyncResource.bind(callback)
         results.then(
-          value => callback(null, value),
-          (error: unknown) => callback(error),
+          value => bound(null, value),
+          (error: unknown) => bound(error),
         )
       }
       return results
@@ -58,12 +63,12 @@ export function batchOf({ isTransaction, commands, scope, send }: BatchParts): C
     get length() {
       return queue.length
     },
-  })
+  }
   for (const [name, ...args] of commands ?? []) add(name, args, 'utf8')
   return batch as unknown as ChainableCommander
 }
 
-/** A result of a pipeline: an error, or nothing and the answer. */
-function withCode([error, ...answer]: [Error | null, ...unknown[]]): unknown {
-  return [error && connectionError(error), ...answer]
+/** Gives a lost connection its code, in a result that is an error, or nothing and the answer. */
+function withCode(result: [Error | null, unknown]): void {
+  if (result[0]) result[0] = connectionError(result[0])
 }

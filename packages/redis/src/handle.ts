@@ -2,11 +2,10 @@ import { AsyncResource } from 'node:async_hooks'
 import { TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type { Cluster, Command, Redis } from 'ioredis'
 import { batchOf } from './batch.ts'
-import { blockingCommands, containers } from './commands/command-table.ts'
 import { makeCommand } from './commands/make-command.ts'
 import { type Names, namesOf } from './commands/names.ts'
 import { refusal } from './commands/refusal.ts'
-import { scopeCommand, type Terms } from './commands/scope-command.ts'
+import { mayBlock, ruleOf, scopeCommand, type Terms } from './commands/scope-command.ts'
 import { isCluster } from './connections/check-client.ts'
 import type { Routes } from './connections/routes.ts'
 import type { SpareConnections } from './connections/spare-connections.ts'
@@ -16,7 +15,6 @@ import { methodsOf } from './methods.ts'
 import type { OpenConnection } from './open-connection.ts'
 import { connectionError } from './redis-error.ts'
 import type { ConnectionOptions, FlushOptions, TenantRedis } from './tenant-redis.ts'
-import { tellsNames } from './users.ts'
 
 /** What a handle works with. */
 export interface HandleParts {
@@ -35,13 +33,15 @@ export interface HandleParts {
 /** The handle over a source of tenants. Nothing is sent until a command is called. */
 export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis {
   const { spaceOf, routes, spares, admin } = parts
-  const names = new WeakMap<Keyspace, Names>()
+  // The id is compared: a source may hand out one object for many.
+  const names = new WeakMap<Tenant, Names>()
 
   function namesFor(tenant: Tenant): Names {
-    const space = spaceOf(tenant)
-    const known = names.get(space) ?? namesOf(space, 'logical')
-    names.set(space, known)
-    return known
+    const known = names.get(tenant)
+    if (known !== undefined && known.tenant === tenant.id) return known
+    const made = namesOf(spaceOf(tenant), 'logical')
+    names.set(tenant, made)
+    return made
   }
 
   const sentBy = new WeakMap<Command, Redis | Cluster>()
@@ -56,8 +56,15 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
 
   function send(name: unknown, args: unknown[], encoding: BufferEncoding | null): unknown {
     const callback =
-      typeof args.at(-1) === 'function' ? (args.pop() as (error: unknown, reply?: unknown) => void) : undefined
-    const answer = sendNow(name, args, encoding)
+      typeof args[args.length - 1] === 'function'
+        ? (args.pop() as (error: unknown, reply?: unknown) => void)
+        : undefined
+    let answer: Promise<unknown>
+    try {
+      answer = sendNow(name, args, encoding)
+    } catch (error) {
+      answer = Promise.reject(error)
+    }
     if (callback === undefined) return answer
     // In the caller's own context, not in that of the socket (threats X1, X2).
     const bound = AsyncResource.bind(callback)
@@ -68,29 +75,30 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     return answer
   }
 
-  async function sendNow(name: unknown, args: unknown[], encoding: BufferEncoding | null): Promise<unknown> {
+  function sendNow(name: unknown, args: unknown[], encoding: BufferEncoding | null): Promise<unknown> {
     // Asked first: without a tenant nothing is made of the command.
     const tenant = source()
     const command = makeCommand(name, args, encoding)
-    if (!parts.isReady()) await parts.ready()
-    scopeCommand(command, namesFor(tenant), terms)
-    return dispatch(tenant, command)
+    return parts.isReady() ? dispatch(tenant, command) : parts.ready().then(() => dispatch(tenant, command))
   }
 
   function dispatch(tenant: Tenant, command: Command): Promise<unknown> {
-    const kind = command.name.toLowerCase()
-    const full = fullName(command)
-    const asks = tellsNames.has(full)
+    const rule = ruleOf(command, terms)
+    const isLong = mayBlock(rule, command)
+    scopeCommand(command, namesFor(tenant), terms, rule)
     const { reject } = command
     command.reject = error => reject(connectionError(error))
-    const standing = asks && admin !== undefined ? admin : routes.standing(tenant)
     const work = (client: Redis | Cluster): Promise<unknown> => {
-      if (asks && isCluster(client)) throw refusal(full, 'on a cluster it asks one node of many', 'Use scanAll().')
-      sentBy.set(command, client)
-      if (blocks(kind, command)) return spares.send(tenant, client, command)
+      if (rule.tellsNames && isCluster(client)) {
+        throw refusal(rule.name, 'on a cluster it asks one node of many', 'Use scanAll().')
+      }
+      // What comes of no more than its arguments holds no names.
+      if (rule.find === undefined || rule.read !== undefined || terms.envelope) sentBy.set(command, client)
+      if (isLong) return spares.send(tenant, client, command)
       client.sendCommand(command)
       return command.promise
     }
+    const standing = rule.tellsNames && admin !== undefined ? admin : routes.standing(tenant)
     return standing === undefined ? routes.use(tenant, work) : work(standing)
   }
 
@@ -113,19 +121,23 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     }
   }
 
+  function asksMany(tenant: Tenant): boolean {
+    const client = routes.standing(tenant)
+    return admin !== undefined || (client !== undefined && isCluster(client))
+  }
+
   const batch = (isTransaction: boolean) => (commands?: Parameters<TenantRedis['pipeline']>[0]) => {
     const tenant = source()
+    const own = namesFor(tenant)
     return batchOf({
       isTransaction,
       commands,
       scope(command) {
-        const kind = command.name.toLowerCase()
-        const client = routes.standing(tenant)
-        const asksMany = admin !== undefined || (client !== undefined && isCluster(client))
-        if (blocks(kind, command) || (asksMany && tellsNames.has(fullName(command)))) {
-          throw refusal(kind, 'it is not for a pipeline that tenants share', 'Send it by itself.')
+        const rule = ruleOf(command, terms)
+        if (mayBlock(rule, command) || (rule.tellsNames && asksMany(tenant))) {
+          throw refusal(rule.name, 'it is not for a pipeline that tenants share', 'Send it by itself.')
         }
-        scopeCommand(command, namesFor(tenant), terms)
+        scopeCommand(command, own, terms, rule)
       },
       async send(work) {
         const now = source()
@@ -155,16 +167,6 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     },
   }
   return methodsOf(send, own) as unknown as TenantRedis
-}
-
-function fullName({ name, args }: Command): string {
-  const kind = name.toLowerCase()
-  return containers.has(kind) ? `${kind} ${String(args[0] ?? '').toLowerCase()}` : kind
-}
-
-function blocks(kind: string, { args }: Command): boolean {
-  if (!blockingCommands.has(kind)) return false
-  return !kind.startsWith('xread') || args.some(each => String(each).toUpperCase() === 'BLOCK')
 }
 
 function mismatch(lease: Tenant, current: Tenant): TenancyError<'SCOPE_MISMATCH'> {

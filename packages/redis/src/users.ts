@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { isTenancyError, type Secret, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 import type { Redis } from 'ioredis'
-import { allowedNames } from './commands/scope-command.ts'
+import { allowedNames, tellsNames } from './commands/scope-command.ts'
 import type { LogIn } from './connections/routes.ts'
 import type { Keyspace } from './keyspace.ts'
 import { serverTable } from './server-table.ts'
@@ -23,10 +23,6 @@ export interface Users {
   remove(tenant: Tenant): Promise<boolean>
   readonly admin: Redis
 }
-
-// They tell names of all tenants, which no rule about keys prevents; the administrator's connection sends them, with the tenant's
-// pattern.
-export const tellsNames: ReadonlySet<string> = new Set(['keys', 'scan', 'pubsub channels', 'pubsub shardchannels'])
 
 // What a connection needs to come into being.
 const connecting = ['client setname', 'client setinfo', 'client id', 'client getname', 'client info']

@@ -35,8 +35,11 @@ function finder(spec: string): FindKeys {
   const first = Number(index) - 1
   if (number !== undefined) return args => counted(args, first)
   // From the end, or from the first key, as the server counts.
-  const to = last === undefined ? 0 : Number(last)
+  const to = Number(last)
   const by = Number(step ?? 1)
+  // By far the most: one list for all of them.
+  const single: readonly number[] = [first]
+  if (last === undefined) return args => (first < args.length ? single : undefined)
   return args => {
     const end = to < 0 ? args.length + to : first + to
     if (first >= args.length || end < first) return undefined

@@ -1,5 +1,8 @@
 import { Command } from 'ioredis'
 import { refusal } from './refusal.ts'
+import { allowedNames } from './scope-command.ts'
+
+const known: ReadonlySet<unknown> = allowedNames
 
 /**
  * A command of ioredis, not sent yet.
@@ -12,8 +15,8 @@ export function makeCommand(
   encoding: BufferEncoding | null,
   callback?: unknown,
 ): Command {
-  if (typeof name !== 'string' || !/^[a-z][a-z0-9._]{0,40}$/i.test(name)) {
+  if (!known.has(name) && (typeof name !== 'string' || !/^[a-z][a-z0-9._]{0,40}$/i.test(name))) {
     throw refusal('', 'its name is none', 'Call a command by its name.')
   }
-  return new Command(name, args as never[], { replyEncoding: encoding }, callback as never)
+  return new Command(name as string, args as never[], { replyEncoding: encoding }, callback as never)
 }

@@ -55,6 +55,8 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
   const numbered = new Map<Redis | Cluster, Map<number, Redis>>()
 
   function placed(tenant: Tenant): Redis | Cluster {
+    // The most usual case, before every command.
+    if (client !== undefined && tenant.placement.redis_db === undefined) return client
     const wanted = client === undefined ? tenant.placement.redis : ''
     const found = wanted === undefined ? undefined : named.get(wanted)
     if (found === undefined) throw misplaced(tenant, 'placement.redis names none of the clients')
