@@ -62,7 +62,7 @@ export function commandLine({ words, parts }: CommandForm, random: Random, vocab
       case 'key':
         return [random.pick(vocabulary.keys)]
       case 'integer':
-        return [String(1 + random.int(3))]
+        return [String(1 + random.int(2))]
       case 'double':
         return ['0.01']
       case 'unix-time':

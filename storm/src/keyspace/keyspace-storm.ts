@@ -3,7 +3,7 @@ import type { Problem } from '../tally.ts'
 import { auditKeys, sentKeys } from './audit.ts'
 import { commandLine } from './command-lines.ts'
 import { operations as all, type KeyspaceTurn } from './operations.ts'
-import { type KeyspaceWorld, watchSent } from './world.ts'
+import { type Break, type KeyspaceWorld, watchSent } from './world.ts'
 
 /** Options of {@link keyspaceStorm}. */
 export interface KeyspaceStormOptions {
@@ -12,6 +12,8 @@ export interface KeyspaceStormOptions {
   /** Default 64. */
   readonly workers?: number
   readonly onProgress?: (operations: number) => void
+  /** Something broken on purpose, that must be noticed. */
+  readonly breakIt?: Break
 }
 
 /** The outcome; plain JSON. */
@@ -52,7 +54,7 @@ export async function keyspaceStorm(world: KeyspaceWorld, options: KeyspaceStorm
   const { operations, seed, workers = 64, onProgress = () => undefined } = options
   const { tally, tenants } = world
   const sent = sentKeys()
-  const unwatch = watchSent(sent.watch)
+  const unwatch = watchSent(sent.watch, options.breakIt)
   const complain = (name: string, problem: string, kind: 'leak' | 'wrong' = 'wrong') =>
     tally.problem({ kind, operation: -1, name, problem })
   const begun = performance.now()
@@ -80,7 +82,8 @@ export async function keyspaceStorm(world: KeyspaceWorld, options: KeyspaceStorm
 
   try {
     await Promise.all(Array.from({ length: workers }, work))
-    const commands = await everyCommand(world, seed)
+    // What is broken has been seen by then, and every command takes its time.
+    const commands = options.breakIt ? { sent: 0, refused: 0 } : await everyCommand(world, seed)
     for (const { connection } of world.lent.splice(0)) connection.disconnect()
     const keysChecked = await sent.check(world.admin, complain)
     await auditKeys(world, complain)

@@ -153,7 +153,7 @@ export const operations: readonly KeyspaceOperation[] = [
       const queue = `q:${turn.rows.newVersion()}`
       // Together, so that neither fails while nobody listens.
       const [taken, put] = await Promise.allSettled([
-        turn.world.db.blpop(queue, 5),
+        turn.world.db.blpop(queue, 1),
         turn.world.db.rpush(queue, textOf(turn.tenant, 0)),
       ])
       if (put.status === 'rejected') throw put.reason

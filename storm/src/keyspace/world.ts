@@ -79,11 +79,17 @@ export async function createKeyspaceWorld(url: string, mode: Mode, count: number
   }
 }
 
+/** A fault, made on purpose in what the isolation has made of a command. */
+export type Break = (command: Command) => void
+
 /** Shows every command that the application's connections send, after the isolation has had it. */
-export function watchSent(watch: Watch): () => void {
+export function watchSent(watch: Watch, breakIt: Break = nothing): () => void {
   const { sendCommand } = Redis.prototype
   Redis.prototype.sendCommand = function (this: Redis, command: Command, stream) {
-    if (this.options.connectionName === appName) watch(command.name, command.args as (string | Buffer)[])
+    if (this.options.connectionName === appName) {
+      breakIt(command)
+      watch(command.name, command.args as (string | Buffer)[])
+    }
     return sendCommand.call(this, command, stream)
   }
   return () => {
