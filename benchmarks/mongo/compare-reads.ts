@@ -5,7 +5,7 @@ import { MongoClient } from 'mongodb'
 import { type InterleaveOptions, interleave } from '../interleave.ts'
 import type { Measure } from '../measure.ts'
 import { median, medianOfRounds } from '../median.ts'
-import { silent, tenantIn } from './tenants.ts'
+import { silent } from './tenants.ts'
 
 interface Note {
   readonly _id: number
@@ -15,30 +15,34 @@ interface Note {
 /** What comes of one concurrency; plain JSON. */
 export interface ReadResult {
   readonly concurrency: number
-  /** Microseconds a document. */
-  readonly driver: number
-  readonly tenant: number
+  /** Microseconds a document, by subject. */
+  readonly microseconds: Readonly<Record<string, number>>
   readonly measures: readonly Measure[]
 }
 
 const documents = 1000
 
-/** Finds documents by their ids: as a tenant, in its context, and by the driver that is told the database. */
+/** Finds documents by their ids: through a handle, and by the driver that is told the database; then both in a request's context. */
 export async function compareReads(
   server: MongoServer,
   options: Pick<InterleaveOptions, 'rounds' | 'operations'>,
 ): Promise<ReadResult[]> {
   const client = new MongoClient(server.url)
   const isolation = mongoDatabase({ client, transactions: server.hasTransactions, logger: silent })
-  const tenancy = createTenancy({ registry: memoryRegistry(), logger: silent })
-  const tenant = tenantIn(`${server.prefix}reads`)
+  const registry = memoryRegistry()
+  const tenancy = createTenancy({ registry, logger: silent })
+  const placement = { mongo_database: `${server.prefix}reads` }
+  const tenant = registry.add({ id: 'reads', slug: 'reads', name: 'reads', placement })
   await isolation.provision(tenant)
-  const scoped = tenancy.handle(isolation).collection<Note>('notes')
-  const plain = client.db(`${server.prefix}reads`).collection<Note>('notes')
+  const plain = client.db(placement.mongo_database).collection<Note>('notes')
+  const scoped = isolation.handle(() => tenant).collection<Note>('notes')
+  const current = tenancy.handle(isolation).collection<Note>('notes')
   await plain.insertMany(Array.from({ length: documents }, (_, n) => ({ _id: n, text: `note ${n}` })))
   const subjects = {
     driver: (id: number) => plain.findOne({ _id: id }),
-    tenant: (id: number) => tenancy.run(tenant, () => scoped.findOne({ _id: id })),
+    handle: (id: number) => scoped.findOne({ _id: id }),
+    driverInContext: (id: number) => tenancy.run(tenant, () => plain.findOne({ _id: id })),
+    handleInContext: (id: number) => tenancy.run(tenant, () => current.findOne({ _id: id })),
   }
   for (const [name, read] of Object.entries(subjects)) {
     const found = await read(7)
@@ -47,15 +51,17 @@ export async function compareReads(
   const results: ReadResult[] = []
   for (const concurrency of [1, 16]) {
     const title = `concurrency ${concurrency}`
-    const times = await interleave(subjects, {
-      ...options,
-      title,
-      concurrency,
-      argument: index => (index * 7919) % documents,
-    })
-    const value = medianOfRounds(times, round => round.tenant / round.driver)
-    const measures = [{ what: 'find one: a tenant / the driver', value, unit: '×', atMost: 1.05 } as const]
-    results.push({ concurrency, driver: median(times.driver), tenant: median(times.tenant), measures })
+    const argument = (index: number) => (index * 7919) % documents
+    const times = await interleave(subjects, { ...options, title, concurrency, argument })
+    const ratio = (of: keyof typeof subjects, to: keyof typeof subjects) =>
+      medianOfRounds(times, round => round[of] / round[to])
+    const measures: Measure[] = [
+      { what: 'handle / driver', value: ratio('handle', 'driver'), unit: '×', atMost: 1.05 },
+      { what: 'the same in a context', value: ratio('handleInContext', 'driverInContext'), unit: '×' },
+      { what: 'what the context costs the driver', value: ratio('driverInContext', 'driver'), unit: '×' },
+    ]
+    const microseconds = Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]))
+    results.push({ concurrency, microseconds, measures })
   }
   await isolation.close()
   await client.close()

@@ -23,9 +23,10 @@ export function describeReport({ machine, rounds, operations, reads, many }: Rep
     '',
     `A document by its id, ${mongo}, Node ${node}, ${cpus} × ${model}`,
     `${rounds} interleaved rounds of ${operations}; medians of the ratios of each round`,
-    ...reads.flatMap(({ concurrency, driver, tenant, measures }) => [
+    ...reads.flatMap(({ concurrency, microseconds, measures }) => [
       '',
-      `  concurrency ${concurrency}: ${driver.toFixed(1)} µs by the driver, ${tenant.toFixed(1)} µs as a tenant`,
+      `  concurrency ${concurrency}`.padEnd(57) + 'µs',
+      ...Object.entries(microseconds).map(([name, value]) => `    ${name.padEnd(45)} ${value.toFixed(1).padStart(9)}`),
       ...measures.map(describeMeasure),
     ]),
     '',

@@ -1,5 +1,6 @@
 import { isTenancyError, TenancyError, type Tenant } from '@tenantry/core'
 import {
+  MongoBulkWriteError,
   MongoClientClosedError,
   MongoNetworkError,
   MongoServerClosedError,
@@ -16,6 +17,9 @@ const authenticationFailed = 18
  */
 export function databaseError(error: unknown, tenant: Pick<Tenant, 'id'>): unknown {
   if (isTenancyError(error) || !(error instanceof Error)) return error
+  // The driver puts whatever ended a bulk write into an error of bulk writes, also what was no answer.
+  if (error instanceof MongoBulkWriteError && (error.errorResponse as unknown) instanceof Error)
+    return databaseError(error.errorResponse, tenant)
   const options = { cause: error }
   if (error instanceof MongoServerSelectionError || error.name === 'MongoPoolClearedError')
     return new TenancyError('DATABASE_UNAVAILABLE', { reason: 'no server answers' }, options)

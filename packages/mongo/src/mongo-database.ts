@@ -79,8 +79,18 @@ export function mongoDatabase(options: MongoDatabaseOptions): MongoDatabase {
   }
 
   const start = safeStart({ isolation: name, look, onUnsafe, logger })
-  const ready = () => start().catch((error: unknown) => Promise.reject(databaseError(error, { id: 'any' })))
-  const stores = createStores({ isolation: name, source, database, ready, recheck })
+  let isStarted = false
+
+  async function ready(): Promise<void> {
+    try {
+      await start()
+      isStarted = true
+    } catch (error) {
+      throw databaseError(error, { id: 'any' })
+    }
+  }
+
+  const stores = createStores({ isolation: name, source, database, ready, isReady: () => isStarted, recheck })
   const { provision, deprovision } = createProvisioning({
     ...{ source, stores, database, indexes, logger },
     passwords: users?.passwords,

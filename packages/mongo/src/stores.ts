@@ -1,5 +1,5 @@
-import { TenancyError, type Tenant } from '@tenantry/core'
-import type { MongoClient } from 'mongodb'
+import { type Awaitable, TenancyError, type Tenant } from '@tenantry/core'
+import type { Db, MongoClient } from 'mongodb'
 import type { Borrowed, ClientSource } from './clients/client-source.ts'
 import { databaseError } from './database-error.ts'
 import { foldedName } from './database-name.ts'
@@ -12,6 +12,8 @@ export interface StoresOptions {
   readonly source: ClientSource
   readonly database: (tenant: Tenant) => string
   readonly ready: () => Promise<void>
+  /** Whether there is nothing to wait for any more. */
+  readonly isReady: () => boolean
   /** Milliseconds for which a database is believed to be the tenant's once it said so. */
   readonly recheck: number
 }
@@ -19,7 +21,7 @@ export interface StoresOptions {
 /** The databases of tenants: opened, found to be the tenant's own, and let go. */
 export interface Stores {
   /** @throws {TenancyError} `TENANT_STORE_MISSING`, `IDENTITY_MISMATCH`, `PLACEMENT_INVALID`, `SCOPE_CLOSED` … */
-  hold(tenant: Tenant, onEnd?: () => void): Promise<Held>
+  hold(tenant: Tenant, onEnd?: () => void): Awaitable<Held>
   /** Says which tenant a database is of. @throws {TenancyError} `PLACEMENT_INVALID` when it is another's already. */
   claim(tenant: Tenant, server: string, database: string): void
   /** Does work while nobody uses the tenant's database: cursors are ended, operations waited for, new ones refused. */
@@ -31,9 +33,9 @@ export interface Stores {
 }
 
 interface Place {
-  /** The client that found the database to be the tenant's, and when. */
-  found: { readonly client: MongoClient; readonly until: number } | undefined
-  looking: Promise<void> | undefined
+  /** The client that found the database to be the tenant's, and until when that is believed. The driver's object is dear to make. */
+  found: { readonly client: MongoClient; readonly db: Db; readonly until: number } | undefined
+  looking: { readonly client: MongoClient; readonly db: Promise<Db> } | undefined
 }
 
 interface Usage {
@@ -45,7 +47,7 @@ interface Usage {
 }
 
 /** Keeps track of databases in use. Maps are keyed by the id as it is: two ids are two tenants (D1). */
-export function createStores({ isolation, source, database, ready, recheck }: StoresOptions): Stores {
+export function createStores({ isolation, source, database, ready, isReady, recheck }: StoresOptions): Stores {
   const tenants = new Map<string, Usage>()
   const claims = new Map<string, string>()
   let isClosed = false
@@ -73,10 +75,11 @@ export function createStores({ isolation, source, database, ready, recheck }: St
     claims.set(key, id)
   }
 
-  async function look(place: Place, tenant: Tenant, { client, server }: Borrowed, name: string): Promise<void> {
+  async function look(place: Place, tenant: Tenant, { client, server }: Borrowed, name: string): Promise<Db> {
     claim(tenant, server, name)
     const since = performance.now()
-    const ownership = await readMark(client.db(name), tenant)
+    const db = client.db(name)
+    const ownership = await readMark(db, tenant)
     if (ownership === 'none') throw missing(tenant, 'its database has no owner mark')
     if (ownership === 'making') throw missing(tenant, 'its provisioning has not come to its end')
     if (ownership === 'foreign') {
@@ -88,20 +91,40 @@ export function createStores({ isolation, source, database, ready, recheck }: St
         found,
       })
     }
-    place.found = { client, until: since + recheck }
+    place.found = { client, db, until: since + recheck }
+    return db
   }
 
-  async function verify(tenant: Tenant, { places }: Usage, borrowed: Borrowed, name: string): Promise<void> {
-    const key = `${name} ${borrowed.server}`
-    const place: Place = places.get(key) ?? { found: undefined, looking: undefined }
-    places.set(key, place)
-    const { found } = place
-    if (found?.client === borrowed.client && performance.now() < found.until) return
-    // One look for all that wait for it.
-    place.looking ??= look(place, tenant, borrowed, name).finally(() => {
-      place.looking = undefined
-    })
-    await place.looking
+  function placeOf({ places }: Usage, { server }: Borrowed, name: string): Place {
+    const key = `${name} ${server}`
+    const known = places.get(key)
+    if (known !== undefined) return known
+    const made: Place = { found: undefined, looking: undefined }
+    places.set(key, made)
+    return made
+  }
+
+  /** The database that was found to be the tenant's a moment ago. */
+  function believed({ found }: Place, { client }: Borrowed): Db | undefined {
+    return found?.client === client && performance.now() < found.until ? found.db : undefined
+  }
+
+  async function verify(tenant: Tenant, usage: Usage, borrowed: Borrowed, name: string): Promise<Db> {
+    const place = placeOf(usage, borrowed, name)
+    const there = believed(place, borrowed)
+    if (there !== undefined) return there
+    const { client } = borrowed
+    const { looking } = place
+    // One look for all that wait for it, by the client that they will use.
+    if (looking?.client === client) return looking.db
+    const db = look(place, tenant, borrowed, name)
+    const own = { client, db }
+    place.looking = own
+    try {
+      return await db
+    } finally {
+      if (place.looking === own) place.looking = undefined
+    }
   }
 
   function leave(id: string, usage: Usage, onEnd: (() => void) | undefined): void {
@@ -114,7 +137,7 @@ export function createStores({ isolation, source, database, ready, recheck }: St
   return {
     claim,
 
-    async hold(tenant, onEnd) {
+    hold(tenant, onEnd) {
       if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: isolation })
       const name = database(tenant)
       const usage = usageOf(tenant.id)
@@ -123,23 +146,31 @@ export function createStores({ isolation, source, database, ready, recheck }: St
       if (onEnd !== undefined) usage.ends.add(onEnd)
       let borrowed: Borrowed | undefined
       let isHeld = true
-      const release = () => {
+      function release(): void {
         if (!isHeld) return
         isHeld = false
         borrowed?.release()
         leave(tenant.id, usage, onEnd)
       }
-      try {
-        await ready()
-        borrowed = await source.borrow(tenant, name)
-        await verify(tenant, usage, borrowed, name)
-        // It may have been closed while this waited.
-        if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: isolation })
-        return { db: borrowed.client.db(name), release }
-      } catch (error) {
-        release()
-        throw databaseError(error, tenant)
+
+      async function later(): Promise<Held> {
+        try {
+          await ready()
+          borrowed = await source.borrow(tenant, name)
+          const db = await verify(tenant, usage, borrowed, name)
+          // It may have been closed while this waited.
+          if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: isolation })
+          return { db, release }
+        } catch (error) {
+          release()
+          throw databaseError(error, tenant)
+        }
       }
+
+      // Mostly all of it is at hand, and a promise less is worth having on every operation.
+      const at = isReady() ? source.atHand?.(tenant) : undefined
+      const db = at === undefined ? undefined : believed(placeOf(usage, at, name), at)
+      return db === undefined ? later() : { db, release }
     },
 
     async without({ id }, work) {

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { Caught } from '../caught.ts'
-import { errorCode } from '../error-code.ts'
+import { errorCode, leavesUnknown } from '../error-code.ts'
 import type { Random } from '../random.ts'
 import type { Tally } from '../tally.ts'
 import type { Inhabitant, Stored, World } from './world.ts'
@@ -59,7 +59,8 @@ export async function change(
   try {
     self.rows.settle(row.id, await work(row.id, row.version))
   } catch (error) {
-    self.rows.settle(row.id, 'unknown')
+    // Anything but a lost connection says that nothing was done.
+    self.rows.settle(row.id, leavesUnknown(error) ? 'unknown' : row.version)
     throw error
   }
 }

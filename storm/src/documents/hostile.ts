@@ -213,7 +213,7 @@ export const hostile: readonly Operation[] = [
   },
   {
     name: 'a connection breaks',
-    weight: 0.5,
+    weight: 0.2,
     run: async ({ world, random }) => world.proxy.cut(random),
   },
 ]

@@ -15,15 +15,18 @@ function unfenced(
     ...isolation,
     handle(source) {
       const handle = isolation.handle(source)
-      const collection: TenantMongo['collection'] = (name, options) =>
-        new Proxy(handle.collection(name, options), {
-          get(target, key) {
-            if (!members.includes(String(key))) return Reflect.get(target, key)
+      // Over an empty target: members of a facade cannot be replaced, and a proxy over one may not say that they were.
+      const instead = <T extends object>(target: T, give: (key: string) => unknown): T =>
+        new Proxy({} as T, { get: (_, key) => give(String(key)) ?? Reflect.get(target, key) })
+      return instead(handle, key => {
+        if (key !== 'collection') return undefined
+        return (name: string) =>
+          instead(handle.collection(name), member => {
+            if (!members.includes(member)) return undefined
             const real = client.db(source().placement.mongo_database).collection(name)
-            return Reflect.get(real, key).bind(real)
-          },
-        }) as never
-      return new Proxy(handle, { get: (target, key) => (key === 'collection' ? collection : Reflect.get(target, key)) })
+            return Reflect.get(real, member).bind(real)
+          })
+      })
     },
   }
 }

@@ -1,3 +1,4 @@
+import { leavesUnknown } from '../error-code.ts'
 import { type Act, change, look, must, type Operation, yields } from './acts.ts'
 import type { Stored } from './world.ts'
 
@@ -28,13 +29,14 @@ export const ordinary: readonly Operation[] = [
     name: 'insert',
     weight: 5,
     async run(act) {
-      const { rows } = act.self
+      const { rows, isNomad } = act.self
       const [_id, version] = [rows.newId(), rows.newVersion()]
       try {
         await notesOf(act).insertOne({ _id, owner: own(act), version })
-        rows.settle(_id, version)
+        // A nomad's documents go when it goes, whoever has just written one.
+        rows.settle(_id, isNomad ? 'unknown' : version)
       } catch (error) {
-        rows.settle(_id, 'unknown')
+        rows.settle(_id, leavesUnknown(error) ? 'unknown' : undefined)
         throw error
       }
     },

@@ -14,6 +14,8 @@ export interface Borrowed {
 export interface ClientSource {
   /** Whether fields that are `undefined` are left out, as the clients are configured. */
   readonly ignoreUndefined: boolean
+  /** What {@link borrow} would give, where it need not be opened or given back. `undefined` where it would be refused. */
+  atHand?(tenant: Tenant): Borrowed | undefined
   /** The client with which a tenant's operations are done. */
   borrow(tenant: Tenant, database: string): Promise<Borrowed>
   /** The client with which a tenant's database is made and dropped. */

@@ -14,20 +14,24 @@ export function sharedClients(
   const named = new Map<string, MongoClient>(isOne ? [] : Object.entries(clients as Record<string, MongoClient>))
   const standing = isOne ? [clients as MongoClient] : [...named.values()]
 
-  async function borrow({ id, placement }: Tenant): Promise<Borrowed> {
-    if (isOne) return { client: clients as MongoClient, server: '', release: nothing }
-    const server = placement.mongo_server
-    const client = server === undefined ? undefined : named.get(server)
-    if (server === undefined || client === undefined) {
-      const problem =
-        server === undefined ? 'mongo_server is required: there are several' : 'mongo_server names no client'
-      throw new TenancyError('PLACEMENT_INVALID', { tenant: id, problem })
-    }
-    return { client, server, release: nothing }
+  const lent = new Map([...named].map(([server, client]) => [server, { client, server, release: nothing }]))
+  const only = isOne ? { client: clients as MongoClient, server: '', release: nothing } : undefined
+
+  function atHand({ placement }: Tenant): Borrowed | undefined {
+    return only ?? lent.get(placement.mongo_server ?? '')
+  }
+
+  async function borrow(tenant: Tenant): Promise<Borrowed> {
+    const borrowed = atHand(tenant)
+    if (borrowed !== undefined) return borrowed
+    const isNamed = tenant.placement.mongo_server !== undefined
+    const problem = isNamed ? 'mongo_server names no client' : 'mongo_server is required: there are several'
+    throw new TenancyError('PLACEMENT_INVALID', { tenant: tenant.id, problem })
   }
 
   return {
     ignoreUndefined: standing.some(({ bsonOptions }) => bsonOptions.ignoreUndefined === true),
+    atHand,
     borrow,
     administer: borrow,
     standing,

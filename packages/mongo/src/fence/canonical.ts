@@ -19,8 +19,27 @@ export interface BsonWays {
  */
 export function canonical(value: unknown, { ignoreUndefined = false, promote = false }: BsonWays = {}): unknown {
   if (value === undefined) return undefined
+  const plain = plainCopy(value)
+  if (plain !== undefined) return plain
   const options = { promoteValues: promote, promoteLongs: promote, promoteBuffers: false, bsonRegExp: true }
   return BSON.deserialize(bytesOf(value, ignoreUndefined), options).value
+}
+
+/**
+ * A copy of a document of texts, numbers, booleans and nulls, as most filters are; `undefined` for all others. What is copied was read
+ * once, and nothing of it can act.
+ */
+function plainCopy(value: unknown): Record<string, unknown> | undefined {
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return undefined
+  const copy: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) {
+    const inner: unknown = (value as Record<string, unknown>)[key]
+    const isPlain =
+      inner === null || typeof inner === 'string' || typeof inner === 'number' || typeof inner === 'boolean'
+    if (!isPlain || key === '__proto__' || key === '_bsontype') return undefined
+    copy[key] = inner
+  }
+  return copy
 }
 
 function bytesOf(value: unknown, ignoreUndefined: boolean): Uint8Array {

@@ -1,4 +1,4 @@
-import { TenancyError, type Tenant } from '@tenantry/core'
+import { type Awaitable, TenancyError, type Tenant } from '@tenantry/core'
 import type { ClientSession, Db } from 'mongodb'
 import type { BsonWays } from '../fence/canonical.ts'
 import type { FenceRules } from '../fence/check-values.ts'
@@ -20,7 +20,7 @@ export interface Scope {
   /** The name of a tenant's database. @throws {TenancyError} `PLACEMENT_INVALID` */
   database(tenant: Tenant): string
   /** The tenant's database. @param onEnd - called when it has to be let go: the tenant is erased, or the isolation closed. */
-  hold(tenant: Tenant, onEnd?: () => void): Promise<Held>
+  hold(tenant: Tenant, onEnd?: () => void): Awaitable<Held>
   /** The error that the user gets for one of the driver's. */
   translate(error: unknown, tenant: Tenant): unknown
 }
@@ -32,7 +32,8 @@ export async function inScope<T>(scope: Scope, work: (held: Held) => Promise<T>)
 
 /** Does work in the database of a tenant that was asked for just now. */
 export async function inDatabase<T>(scope: Scope, tenant: Tenant, work: (held: Held) => Promise<T>): Promise<T> {
-  const held = await scope.hold(tenant)
+  const given = scope.hold(tenant)
+  const held = given instanceof Promise ? await given : given
   try {
     return await work(held)
   } catch (error) {

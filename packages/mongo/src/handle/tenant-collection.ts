@@ -1,4 +1,4 @@
-import type { AggregateOptions, Collection, CollectionOptions, Document, FindOptions } from 'mongodb'
+import type { AggregateOptions, Collection, CollectionOptions, Db, Document, FindOptions } from 'mongodb'
 import { checkFilter } from '../fence/check-documents.ts'
 import { checkPipeline } from '../fence/check-pipeline.ts'
 import { checkCollectionName } from '../fence/collection-name.ts'
@@ -37,21 +37,33 @@ export function tenantCollection<T extends Document>(
     settings.ignoreUndefined === undefined ? scope.ways.ignoreUndefined : settings.ignoreUndefined === true
   const ways = ignoreUndefined === undefined ? {} : { ignoreUndefined }
 
-  const real = ({ db }: Held): Collection => db.collection(name, settings)
+  // The driver's objects are dear to make, and one of each database is enough.
+  const known = new WeakMap<Db, Collection>()
+
+  function real({ db }: Held): Collection {
+    const made = known.get(db) ?? db.collection(name, settings)
+    known.set(db, made)
+    return made
+  }
+
   const withSession = ({ session }: Held, more: object): object => (session === undefined ? more : { ...more, session })
   const waysOf = (more: Readonly<Record<string, unknown>>) =>
     more.ignoreUndefined === undefined ? ways : { ignoreUndefined: more.ignoreUndefined === true }
 
   function operation(method: string, rule: OperationRule) {
-    return async (...args: readonly unknown[]): Promise<unknown> => {
-      const tenant = scope.tenant()
-      const checked = checkArguments(rule, args, rules, ways)
-      const last = checked.length - 1
-      return inDatabase(scope, tenant, held => {
-        const target = real(held) as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>
-        const sent = [...checked.slice(0, last), withSession(held, checked[last] as object)]
-        return (target[method] as (...args: readonly unknown[]) => Promise<unknown>).apply(target, sent)
-      })
+    return (...args: readonly unknown[]): Promise<unknown> => {
+      try {
+        const tenant = scope.tenant()
+        const checked = checkArguments(rule, args, rules, ways)
+        const last = checked.length - 1
+        return inDatabase(scope, tenant, held => {
+          const target = real(held) as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>
+          const sent = [...checked.slice(0, last), withSession(held, checked[last] as object)]
+          return (target[method] as (...args: readonly unknown[]) => Promise<unknown>).apply(target, sent)
+        })
+      } catch (error) {
+        return Promise.reject(error)
+      }
     }
   }
 

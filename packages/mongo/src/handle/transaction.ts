@@ -51,7 +51,7 @@ export async function transaction<T>(
           if (!isOpen || !isAttempt) throw new TenancyError('SCOPE_CLOSED', { what: 'The handle of a transaction' })
           return sameTenant(scope, tenant)
         },
-        hold: async () => ({ db: held.db, session, release: () => undefined }),
+        hold: () => ({ db: held.db, session, release: () => undefined }),
         // The driver does the work again by what is written on its errors.
         translate: error => error,
       }
