@@ -2,6 +2,7 @@
 const core = (file, test) => ({ file: `packages/core/src/${file}.ts`, project: 'unit', test: `packages/core/test/${test}.test.ts` })
 const pool = (file, test, room = 'pg') => ({ file: `packages/pg/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const ofCore = (file, test, room) => ({ file: `packages/core/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
+const redis = (file, test, project = 'redis') => ({ file: `packages/redis/src/${file}.ts`, project, test: `packages/redis/test/${test}.${project === 'unit' ? '' : 'redis.'}test.ts` })
 const rls = (file, test) => ({ file: `packages/pg-rls/src/${file}.ts`, project: 'postgres', test: `packages/pg-rls/test/${test}.pg.test.ts` })
 const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, project: 'postgres', test: `packages/pg-schema/test/${test}.pg.test.ts` })
 const database = (file, test) => ({ file: `packages/pg-database/src/${file}.ts`, project: 'postgres', test: `packages/pg-database/test/${test}.pg.test.ts` })
@@ -257,4 +258,43 @@ export const mutants = [
   { name: 'MongoDB: TLS that checks nothing will do', ...mongo('clients/connection-rules', 'connections', 'unit'), find: 'options.rejectUnauthorized === false || ', replace: '' },
   { name: 'MongoDB: TLS that takes any name will do', ...mongo('clients/connection-rules', 'connections', 'unit'), find: ' || options.checkServerIdentity !== undefined', replace: '' },
   { name: 'MongoDB: nobody need log in', ...mongo('clients/connection-rules', 'connections', 'unit'), find: 'requireAuth && options.credentials === undefined', replace: 'requireAuth && options.credentials === null' },
+  { name: 'Redis: a tenant’s keys are those of all', ...redis('keyspace', 'keyspace', 'unit'), find: "hashTag ? `{${namespace}:${id}}:` : `${namespace}:${id}:`", replace: "hashTag ? `{${namespace}:${id}}:` : `${namespace}:`" },
+  { name: 'Redis: a name without an end', ...redis('keyspace', 'keyspace', 'unit'), find: "`${namespace}:${id}:`", replace: "`${namespace}:${id}`" },
+  { name: 'Redis: a namespace may hold a colon', ...redis('keyspace', 'keyspace', 'unit'), find: '[A-Za-z0-9_-]{1,32}$/', replace: '[A-Za-z0-9_:-]{1,32}$/' },
+  { name: 'Redis: a source that hands out one object has one key space', ...redis('keyspace', 'keyspace', 'unit'), find: "before !== undefined && before.tenant === tenant.id", replace: 'before !== undefined' },
+  { name: 'Redis: an unknown command is sent', ...redis('commands/scope-command', 'commands'), find: "if (find === undefined) throw refusal(name, 'it is not known to stay within one tenant', advice)", replace: "if (find === undefined) return { ...traitsOf(name), rewrite: () => undefined }" },
+  { name: 'Redis: a shared connection is changed', ...redis('commands/scope-command', 'commands'), find: 'if (rule.needsOwn === true && terms.own === undefined) {', replace: "if (rule.name === '' && terms.own === undefined) {" },
+  { name: 'Redis: a command that blocks holds up all', ...redis('handle', 'commands'), find: '      if (isLong) return spares.send(tenant, client, command)\n', replace: '' },
+  { name: 'Redis: keys behind a number are not counted', ...redis('commands/key-spec', 'commands'), find: 'if (at + count >= args.length && count > 0) return undefined', replace: "if (at < 0) return undefined" },
+  { name: 'Redis: a number that the server reads in another way', ...redis('commands/key-spec', 'commands'), find: '/^(?:0|[1-9]\\d{0,8})$/.test(text)', replace: "/\\d/.test(text)" },
+  { name: 'Redis: SCAN without a pattern sees all', ...redis('commands/special-commands', 'commands'), find: "if (!isBound) args.push('MATCH', context.names.all)", replace: "if (!isBound) args.push('COUNT', '10')" },
+  { name: 'Redis: SORT reads keys of all', ...redis('commands/special-commands', 'commands'), find: "else if (option === 'BY' || option === 'GET') wrapAt(args, ++at, context)", replace: "else if (option === 'BY' || option === 'GET') ++at" },
+  { name: 'Redis: a group is taken for the streams', ...redis('commands/special-commands', 'commands'), find: "else if (option === 'GROUP' && context.command === 'xreadgroup') at += 2", replace: "else if (option === 'GROUP' && context.command === 'xreadgroup') at += 1" },
+  { name: 'Redis: GEORADIUS stores where it likes', ...redis('commands/special-commands', 'commands'), find: '/^STORE(?:DIST)?$/.test', replace: '/^STOREDIST$/.test' },
+  { name: 'Redis: COPY goes to another database', ...redis('commands/special-commands', 'commands'), find: "if (args.length > 3 || (args.length === 3 && word(args, 2) !== 'REPLACE'))", replace: "if (args.length > 9)" },
+  { name: 'Redis: a digest of any script runs', ...redis('scripts/script-checks', 'connection'), find: "policy === 'any' || known.has(sha)", replace: "policy === 'any' || sha !== ''" },
+  { name: 'Redis: scripts are not looked at', ...redis('scripts/script-checks', 'connection'), find: "policy === 'any' ? undefined : problemOfScript(lua)", replace: 'undefined as string | undefined' },
+  { name: 'Redis: KEYS may be written to', ...redis('scripts/check-script', 'scripts', 'unit'), find: "if (parent?.type === 'IndexExpression') return role === 'base'", replace: "if (parent?.type === 'IndexExpression') return true" },
+  { name: 'Redis: a name that is assigned stands for a key', ...redis('scripts/check-script', 'scripts', 'unit'), find: 'declared.get(name) === 1 && !assigned.has(name) &&', replace: 'declared.get(name) === 1 &&' },
+  { name: 'Redis: a name that is declared twice stands for a key', ...redis('scripts/check-script', 'scripts', 'unit'), find: 'declared.get(name) === 1 && !assigned.has(name) &&', replace: '!assigned.has(name) &&' },
+  { name: 'Redis: what is behind the key decides', ...redis('scripts/check-script', 'scripts', 'unit'), find: "node.operator === '..' && isKey(node.left)\n    return", replace: "node.operator === '..' && (isKey(node.left) || isKey(node.right))\n    return" },
+  { name: 'Redis: names that reach everything are for scripts', ...redis('scripts/check-script', 'scripts', 'unit'), find: 'if (forbidden.has(node.name))', replace: "if (node.name === '_ENV')" },
+  { name: 'Redis: a duplicate goes elsewhere', ...redis('connections/fenced-redis', 'connection'), find: 'if (field in override && override[field] !== this.options[field]) {', replace: "if (field in override && field === 'path') {" },
+  { name: 'Redis: what a pipeline queues is not scoped', ...redis('connections/fenced-redis', 'connection'), find: '      scope(command, true)\n      return', replace: '      return' },
+  { name: 'Redis: a subscription is forgotten', ...redis('connections/fenced-redis', 'connection'), find: '      scoped.add(again)\n', replace: '' },
+  { name: 'Redis: messages keep the tenant’s prefix', ...redis('connections/fenced-redis', 'commands'), find: '(at < count ? fence.unwrap(arg) : arg)', replace: 'arg' },
+  { name: 'Redis: a connection works for whoever has it', ...redis('open-connection', 'connection'), find: 'if (current.id !== tenant.id) throw', replace: "if (current.id === '') throw" },
+  { name: 'Redis: a pipeline that is kept is sent', ...redis('handle', '../../../storm/test/keyspace'), find: "        if (now.id !== tenant.id) throw mismatch(tenant, now)\n        if (!parts.isReady()) await parts.ready()\n        return routes.use(tenant, work)", replace: "        return routes.use(tenant, work)" },
+  { name: 'Redis: a value of anybody is read', ...redis('commands/value-envelope', 'places'), find: 'reply === null ? null : names.open(reply, command)', replace: "reply === null ? null : String(reply).replace(/^t:[^:]+:/, '')" },
+  { name: 'Redis: a connection that lies is kept', ...redis('handle', 'places'), find: 'onForeign: command => sentBy.get(command)?.disconnect(true as never)', replace: 'onForeign: command => void sentBy.get(command)' },
+  { name: 'Redis: a client with a prefix of its own', ...redis('connections/check-client', 'places'), find: 'options.keyPrefix || client.options.keyPrefix', replace: "options.keyPrefix === ''" },
+  { name: 'Redis: any number of database', ...redis('connections/routes', 'places'), find: '&& Number(text) < databases) return', replace: ') return' },
+  { name: 'Redis: a server that is not named', ...redis('connections/routes', 'places'), find: "found === undefined) throw misplaced(tenant, 'placement.redis names none of the clients')", replace: "found === undefined) return [...named.values()][0] as Redis" },
+  { name: 'Redis: a server that counts keys elsewhere is believed', ...redis('findings', 'places'), find: 'else if (table.get(name) === undefined) {', replace: "else if (name === '') {" },
+  { name: 'Redis: a user may use all keys', ...redis('users', 'users'), find: "`~${prefix}*`, `&${prefix}*`", replace: "'~*', `&${prefix}*`" },
+  { name: 'Redis: a user may hear all channels', ...redis('users', 'users'), find: "`~${prefix}*`, `&${prefix}*`", replace: "`~${prefix}*`, '&*'" },
+  { name: 'Redis: a user may list names of all', ...redis('users', 'users'), find: '!tellsNames.has(name) && !inParts.has(name)', replace: '!inParts.has(name)' },
+  { name: 'Redis: a user may see connections of all', ...redis('users', 'users'), find: '!tellsNames.has(name) && !inParts.has(name)', replace: '!tellsNames.has(name)' },
+  { name: 'Redis: somebody else’s user becomes a tenant’s', ...redis('users', 'users'), find: "if (keys === `~${spaceOf(tenant).prefix}*`) return true", replace: "if (keys !== undefined) return true" },
+  { name: 'Redis: an error shows how a tenant logs in', ...redis('users', 'users'), find: "{ source: 'redis', reason: `${refused}; provision the tenant` }", replace: "{ source: 'redis', reason: JSON.stringify(client.options) }" },
 ]
