@@ -21,6 +21,7 @@ describe('key spaces', () => {
             ['a', ':k', 'a-', 'k'],
             ['a', 't:b:k', 'b', 'k'],
             ['a', '}:x', 'a', 'x'],
+            ['a', 'bk', 'ab', 'k'],
           ],
         },
       )
@@ -53,6 +54,14 @@ describe('key spaces', () => {
         expect(spaceOf(tenantOf('other')).unwrap(space.wrap(key))).toBe(tenant === 'other' ? key : undefined)
       }),
     )
+  })
+
+  it('D1 a source that hands out one object for many tenants gets the key space of each', () => {
+    const spaceOf = keyspaces()
+    const one = { ...tenantOf('a') }
+    expect(spaceOf(one).wrap('k')).toBe('t:a:k')
+    Object.assign(one, { id: 'b' })
+    expect(spaceOf(one).wrap('k')).toBe('t:b:k')
   })
 
   it('C8 a hash tag holds the tenant, so that braces in keys move nothing', () => {

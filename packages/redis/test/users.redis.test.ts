@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { inspect } from 'node:util'
 import { secret } from '@tenantry/core'
 import { describeRedis } from '@tenantry/servers/vitest'
@@ -69,6 +70,9 @@ describeRedis('a user for each tenant', redis => {
     await keys.provision(acme)
     const { password } = (await keys.handle(() => acme).connection()).options
     const other = isolation('another secret of at least thirty-two characters')
+    const wrong = createHmac('sha256', 'another secret of at least thirty-two characters')
+      .update('tenantry redis acme')
+      .digest('base64url')
     const error: unknown = await other
       .handle(() => acme)
       .get('k')
@@ -81,6 +85,7 @@ describeRedis('a user for each tenant', redis => {
       inspect(keys),
     ]) {
       expect(shown).not.toContain(password)
+      expect(shown).not.toContain(wrong)
       expect(shown).not.toContain('secret of at least')
     }
   })
