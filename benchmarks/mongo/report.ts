@@ -25,7 +25,7 @@ export function describeReport({ machine, rounds, operations, reads, many }: Rep
     `${rounds} interleaved rounds of ${operations}; medians of the ratios of each round`,
     ...reads.flatMap(({ concurrency, microseconds, measures }) => [
       '',
-      `  concurrency ${concurrency}`.padEnd(57) + 'µs',
+      `${`  concurrency ${concurrency}`.padEnd(57)}µs`,
       ...Object.entries(microseconds).map(([name, value]) => `    ${name.padEnd(45)} ${value.toFixed(1).padStart(9)}`),
       ...measures.map(describeMeasure),
     ]),

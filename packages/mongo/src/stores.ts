@@ -96,7 +96,7 @@ export function createStores({ isolation, source, database, ready, isReady, rech
   }
 
   function placeOf({ places }: Usage, { server }: Borrowed, name: string): Place {
-    const key = `${name} ${server}`
+    const key = server === '' ? name : `${name} ${server}`
     const known = places.get(key)
     if (known !== undefined) return known
     const made: Place = { found: undefined, looking: undefined }
@@ -134,6 +134,35 @@ export function createStores({ isolation, source, database, ready, isReady, rech
     if (usage.users === 0 && usage.places.size === 0 && !usage.isGoing) tenants.delete(id)
   }
 
+  function hand(db: Db, id: string, usage: Usage, onEnd: (() => void) | undefined, lent: Borrowed | undefined): Held {
+    let isHeld = true
+    return {
+      db,
+      release() {
+        if (!isHeld) return
+        isHeld = false
+        lent?.release()
+        leave(id, usage, onEnd)
+      },
+    }
+  }
+
+  async function open(tenant: Tenant, usage: Usage, name: string, onEnd: (() => void) | undefined): Promise<Held> {
+    let borrowed: Borrowed | undefined
+    try {
+      await ready()
+      borrowed = await source.borrow(tenant, name)
+      const db = await verify(tenant, usage, borrowed, name)
+      // It may have been closed while this waited.
+      if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: isolation })
+      return hand(db, tenant.id, usage, onEnd, borrowed)
+    } catch (error) {
+      borrowed?.release()
+      leave(tenant.id, usage, onEnd)
+      throw databaseError(error, tenant)
+    }
+  }
+
   return {
     claim,
 
@@ -144,33 +173,10 @@ export function createStores({ isolation, source, database, ready, isReady, rech
       if (usage.isGoing) throw missing(tenant, 'it is being erased')
       usage.users += 1
       if (onEnd !== undefined) usage.ends.add(onEnd)
-      let borrowed: Borrowed | undefined
-      let isHeld = true
-      function release(): void {
-        if (!isHeld) return
-        isHeld = false
-        borrowed?.release()
-        leave(tenant.id, usage, onEnd)
-      }
-
-      async function later(): Promise<Held> {
-        try {
-          await ready()
-          borrowed = await source.borrow(tenant, name)
-          const db = await verify(tenant, usage, borrowed, name)
-          // It may have been closed while this waited.
-          if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: isolation })
-          return { db, release }
-        } catch (error) {
-          release()
-          throw databaseError(error, tenant)
-        }
-      }
-
       // Mostly all of it is at hand, and a promise less is worth having on every operation.
       const at = isReady() ? source.atHand?.(tenant) : undefined
       const db = at === undefined ? undefined : believed(placeOf(usage, at, name), at)
-      return db === undefined ? later() : { db, release }
+      return db === undefined ? open(tenant, usage, name, onEnd) : hand(db, tenant.id, usage, onEnd, at)
     },
 
     async without({ id }, work) {

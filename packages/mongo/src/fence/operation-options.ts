@@ -158,8 +158,8 @@ export function checkOptions(
   rules: FenceRules,
   ways: BsonWays = {},
 ): Record<string, unknown> {
+  if (given === undefined || given === null) return {}
   const options: Record<string, unknown> = Object.create(null)
-  if (given === undefined || given === null) return { ...options }
   if (typeof given !== 'object') return invalid('options', 'must be an object')
   for (const name in given) {
     const value = (given as Record<string, unknown>)[name]
