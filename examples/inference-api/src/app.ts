@@ -53,7 +53,8 @@ export async function openApp(options: AppOptions): Promise<App> {
   const stores = await openStores({ tenants, onFailure, transactions, logger })
   const isOperator = operator(operatorKey)
 
-  const server = fastify()
+  // A body is taken as it is or refused: nothing that is misspelt is dropped, and no list is taken for its one element.
+  const server = fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
   server.setErrorHandler(answerErrors(logger))
   server.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found.'))
   server.addHook('onResponse', async (request, reply) => {
@@ -61,7 +62,7 @@ export async function openApp(options: AppOptions): Promise<App> {
     // The route and not the target, which may carry anything.
     const done = {
       event: 'request.done',
-      tenant: tenant?.id,
+      tenant: tenant?.id ?? null,
       method,
       route: routeOptions.url,
       status: reply.statusCode,

@@ -37,7 +37,7 @@ const reportWanted = {
   additionalProperties: false,
   properties: { pipeline: { type: 'array', maxItems: 20, items: { type: 'object' } } },
 } as const
-const listWanted = { type: 'object', properties: { model: text(64) } } as const
+const listWanted = { type: 'object', additionalProperties: false, properties: { model: text(64) } } as const
 
 /** What callers of a tenant do. Nothing here names a tenant: the handles follow the one whose request it is. */
 export const inferenceRoutes: FastifyPluginAsync<InferenceRoutesOptions> = async (app, options) => {
