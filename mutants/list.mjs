@@ -8,6 +8,7 @@ const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, pro
 const database = (file, test) => ({ file: `packages/pg-database/src/${file}.ts`, project: 'postgres', test: `packages/pg-database/test/${test}.pg.test.ts` })
 const identity = (file, test) => ({ file: `packages/identity/src/${file}.ts`, project: 'unit', test: `packages/identity/test/${test}.test.ts` })
 const mongo = (file, test, project = 'mongo') => ({ file: `packages/mongo/src/${file}.ts`, project, test: `packages/mongo/test/${test}${project === 'mongo' ? '.mongo' : ''}.test.ts` })
+const inference = (file, test) => ({ file: `examples/inference-api/src/${file}.ts`, project: 'mongo', test: `examples/inference-api/test/${test}.mongo.test.ts` })
 const door = (file, test) => ({ file: `packages/${file}.ts`, project: 'unit', test: `packages/${test}.test.ts` })
 
 export const mutants = [
@@ -297,4 +298,20 @@ export const mutants = [
   { name: 'Redis: a user may see connections of all', ...redis('users', 'users'), find: '!tellsNames.has(name) && !inParts.has(name)', replace: '!tellsNames.has(name)' },
   { name: 'Redis: somebody else’s user becomes a tenant’s', ...redis('users', 'users'), find: "if (keys === `~${spaceOf(tenant).prefix}*`) return true", replace: "if (keys !== undefined) return true" },
   { name: 'Redis: an error shows how a tenant logs in', ...redis('users', 'users'), find: "{ source: 'redis', reason: `${refused}; provision the tenant` }", replace: "{ source: 'redis', reason: JSON.stringify(client.options) }" },
+  { name: 'anybody is the operator', ...inference('operator', 'operator'), find: 'timingSafeEqual(digest(given), expected)', replace: 'given.length > 0' },
+  { name: 'a key can make keys', ...inference('operator-routes', 'operator'), find: "app.addHook('onRequest', requireOperator(isOperator))", replace: 'void requireOperator(isOperator)' },
+  { name: 'data without a credential is the default tenant’s', ...inference('app', 'routing'), find: 'absentStatus: 401', replace: "onUnresolved: 'default'" },
+  { name: 'any header is believed', ...inference('app', 'routing'), find: 'header({ trusted })', replace: 'header({ trusted: trusted !== false })' },
+  { name: 'the first of two sources decides', ...inference('app', 'routing'), find: 'absentStatus: 401', replace: "absentStatus: 401,\n    onConflict: 'first'" },
+  { name: 'a list is taken for its one element', ...inference('app', 'operator'), find: 'coerceTypes: false', replace: "coerceTypes: 'array'" },
+  { name: 'what is misspelt is dropped', ...inference('app', 'operator'), find: 'removeAdditional: false', replace: 'removeAdditional: true' },
+  { name: 'a key in an address is logged', ...inference('app', 'operator'), find: '`${method} ${routeOptions.url', replace: '`${method} ${request.url ?? routeOptions.url' },
+  { name: 'the log does not say whose request it was', ...inference('app', 'operator'), find: 'tenant?.id ?? null', replace: 'null' },
+  { name: 'a login tells who is a tenant', ...inference('oidc-routes', 'operator'), find: 'if (!hasLogin(tenant))', replace: "if (tenant && !hasLogin(tenant)) return problem(reply, 404, 'No login.')\n      if (!hasLogin(tenant))" },
+  { name: 'anybody is told who the tenants are', ...inference('health-routes', 'start'), find: 'isOperator(request) ?', replace: 'isOperator(request) || true ?' },
+  { name: 'one that is down makes all unwell', ...inference('health-routes', 'start'), find: "well > 0 ? 'degraded'", replace: "well > 3 ? 'degraded'" },
+  { name: 'a report may write', ...inference('inference-routes', 'routing'), find: "Object.hasOwn(stage, '$out') || Object.hasOwn(stage, '$merge')", replace: 'stage === undefined' },
+  { name: 'all tenants have one Redis database', ...inference('stores', 'routing'), find: 'db: redis_db', replace: 'db: redis_db * 0' },
+  { name: 'a start that failed leaves connections', ...inference('stores', 'start'), find: 'await close()\n    throw error', replace: 'throw error' },
+  { name: 'the quota is not counted', ...inference('quota', 'routing'), find: ".incr('quota')", replace: ".get('quota')" },
 ]
