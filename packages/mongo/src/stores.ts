@@ -46,6 +46,10 @@ interface Usage {
   readonly onIdle: (() => void)[]
 }
 
+function keyOf({ server }: Pick<Borrowed, 'server'>, name: string): string {
+  return server === '' ? name : `${name} ${server}`
+}
+
 /** Keeps track of databases in use. Maps are keyed by the id as it is: two ids are two tenants (D1). */
 export function createStores({ isolation, source, database, ready, isReady, recheck }: StoresOptions): Stores {
   const tenants = new Map<string, Usage>()
@@ -96,7 +100,7 @@ export function createStores({ isolation, source, database, ready, isReady, rech
   }
 
   function placeOf({ places }: Usage, { server }: Borrowed, name: string): Place {
-    const key = server === '' ? name : `${name} ${server}`
+    const key = keyOf({ server }, name)
     const known = places.get(key)
     if (known !== undefined) return known
     const made: Place = { found: undefined, looking: undefined }
@@ -124,6 +128,8 @@ export function createStores({ isolation, source, database, ready, isReady, rech
       return await db
     } finally {
       if (place.looking === own) place.looking = undefined
+      // Placements that lead nowhere leave nothing behind.
+      if (place.found === undefined) usage.places.delete(keyOf(borrowed, name))
     }
   }
 

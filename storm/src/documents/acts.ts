@@ -3,6 +3,7 @@ import { Caught } from '../caught.ts'
 import { errorCode, leavesUnknown } from '../error-code.ts'
 import type { Random } from '../random.ts'
 import type { Tally } from '../tally.ts'
+import { notAnswered, patient } from './patience.ts'
 import type { Inhabitant, Stored, World } from './world.ts'
 
 /** What one operation works with. */
@@ -57,12 +58,17 @@ export async function change(
   const row = self.rows.take(random)
   if (row === undefined) return
   try {
-    self.rows.settle(row.id, await work(row.id, row.version))
+    self.rows.settle(row.id, await patient(work(row.id, row.version)))
   } catch (error) {
     // Anything but a lost connection says that nothing was done.
-    self.rows.settle(row.id, leavesUnknown(error) ? 'unknown' : row.version)
+    self.rows.settle(row.id, isUncertain(error) ? 'unknown' : row.version)
     throw error
   }
+}
+
+/** Whether nobody knows if a change was made. */
+export function isUncertain(error: unknown): boolean {
+  return leavesUnknown(error) || errorCode(error) === notAnswered
 }
 
 /** Lets others go first, some of the time. */

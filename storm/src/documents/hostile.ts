@@ -176,7 +176,8 @@ export const hostile: readonly Operation[] = [
       if (victim === self || victim.isNomad) return
       const forged = { ...self.tenant, placement: victim.tenant.placement }
       const stolen = self.isolation.handle(() => forged).collection<Stored>('notes')
-      const codes = ['PLACEMENT_INVALID', 'IDENTITY_MISMATCH', 'DATABASE_UNAVAILABLE', 'CONNECTION_LOST']
+      const away = self.isNomad ? ['TENANT_STORE_MISSING'] : []
+      const codes = [...away, 'PLACEMENT_INVALID', 'IDENTITY_MISMATCH', 'DATABASE_UNAVAILABLE', 'CONNECTION_LOST']
       await refused('a forged placement', codes, () => stolen.findOne())
     },
   },

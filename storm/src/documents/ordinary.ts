@@ -1,5 +1,5 @@
-import { leavesUnknown } from '../error-code.ts'
-import { type Act, change, look, must, type Operation, yields } from './acts.ts'
+import { type Act, change, isUncertain, look, must, type Operation, yields } from './acts.ts'
+import { patient } from './patience.ts'
 import type { Stored } from './world.ts'
 
 const notesOf = ({ self }: Act) => self.handle.collection<Stored>('notes')
@@ -32,11 +32,11 @@ export const ordinary: readonly Operation[] = [
       const { rows, isNomad } = act.self
       const [_id, version] = [rows.newId(), rows.newVersion()]
       try {
-        await notesOf(act).insertOne({ _id, owner: own(act), version })
+        await patient(notesOf(act).insertOne({ _id, owner: own(act), version }))
         // A nomad's documents go when it goes, whoever has just written one.
         rows.settle(_id, isNomad ? 'unknown' : version)
       } catch (error) {
-        rows.settle(_id, leavesUnknown(error) ? 'unknown' : undefined)
+        rows.settle(_id, isUncertain(error) ? 'unknown' : undefined)
         throw error
       }
     },

@@ -6,6 +6,7 @@ import { audit } from './audit.ts'
 import { hostile } from './hostile.ts'
 import type { Break } from './mutants.ts'
 import { ordinary } from './ordinary.ts'
+import { notAnswered, patient } from './patience.ts'
 import { createWorld } from './world.ts'
 
 /** What a storm is asked for. */
@@ -55,13 +56,12 @@ export async function storm({
     const random = createRandom(seed, index)
     const self = random.pick(world.inhabitants)
     const operation = random.pick(deck)
-    const expects = [...(operation.expects ?? []), ...(self.isNomad ? ofNomads : [])]
-    const error = await world.tenancy
-      .run(self.tenant, () => operation.run({ world, self, random, tally }))
-      .then(
-        () => undefined,
-        (caught: unknown) => caught,
-      )
+    const expects = [notAnswered, ...(operation.expects ?? []), ...(self.isNomad ? ofNomads : [])]
+    const work = world.tenancy.run(self.tenant, () => operation.run({ world, self, random, tally }))
+    const error = await patient(work).then(
+      () => undefined,
+      (caught: unknown) => caught,
+    )
     tally.ended(index, operation.name, expects, error)
   }
 
