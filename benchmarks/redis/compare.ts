@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { interleave } from '../interleave.ts'
 import type { Measure } from '../measure.ts'
 import { median, medianOfRounds } from '../median.ts'
+import { benchTenants } from './bench-tenants.ts'
 
 /** One way to use Redis, measured; plain JSON. */
 export interface Comparison {
@@ -32,17 +33,7 @@ export async function compareCommands(
 ): Promise<readonly Comparison[]> {
   const raw = new Redis(url)
   const client = new Redis(url)
-  const tenants = Array.from({ length: 50 }, (_, at): Tenant => {
-    const common = {
-      status: 'active',
-      isDefault: false,
-      isControl: false,
-      version: 1,
-      settings: {},
-      placement: {},
-    } as const
-    return { ...common, id: `tenant-${at}`, slug: `tenant-${at}`, name: `Tenant ${at}` }
-  })
+  const tenants = benchTenants(50)
   let current = tenants[0] as Tenant
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
   const isolation = redisKeyspace({ client, logger })

@@ -2,6 +2,7 @@ import type { Tenant } from '@tenantry/core'
 import { redisKeyspace } from '@tenantry/redis'
 import { Redis } from 'ioredis'
 import type { Measure } from '../measure.ts'
+import { benchTenants } from './bench-tenants.ts'
 
 /** Many tenants, each with a client of its own, in a process that may have a few of them; plain JSON. */
 export interface ManyTenants {
@@ -16,6 +17,7 @@ const nothing = (): void => undefined
 
 /** Requests of tenants in an order that is nobody's; the server is asked again and again how many clients it has. */
 export async function connectMany(url: string, tenants: number): Promise<ManyTenants> {
+  const all = benchTenants(tenants)
   const admin = new Redis(url)
   const before = await clientsOf(admin)
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
@@ -24,16 +26,7 @@ export async function connectMany(url: string, tenants: number): Promise<ManyTen
   let [next, wrong, most] = [0, 0, 0]
   async function work(): Promise<void> {
     while (next < requests) {
-      const at = (next++ * 7919) % tenants
-      const common = {
-        status: 'active',
-        isDefault: false,
-        isControl: false,
-        version: 1,
-        settings: {},
-        placement: {},
-      } as const
-      const tenant: Tenant = { ...common, id: `many-${at}`, slug: `many-${at}`, name: `${at}` }
+      const tenant = all[(next++ * 7919) % tenants] as Tenant
       const db = isolation.handle(() => tenant)
       await db.set('id', tenant.id)
       if ((await db.get('id')) !== tenant.id) wrong += 1

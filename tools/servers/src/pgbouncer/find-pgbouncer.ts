@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { promisify } from 'node:util'
+import { isExecutable } from '../is-executable.ts'
 
 /** A program file of PgBouncer. */
 export interface PgBouncerProgram {
@@ -15,24 +15,13 @@ export interface PgBouncerMissing {
   readonly missing: string
 }
 
-const executable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return false
-    throw error
-  }
-}
-
 /** The program that `TENANTRY_PGBOUNCER` names, else the one on `PATH`, else Debian's, which users have off their `PATH`. */
 export const findPgBouncer = async (
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<PgBouncerProgram | PgBouncerMissing> => {
   const { TENANTRY_PGBOUNCER: named, PATH = '' } = env
   const folders = [...PATH.split(delimiter).filter(isAbsolute), '/usr/sbin']
-  const path = (named ? [named] : folders.map(folder => join(folder, 'pgbouncer'))).find(executable)
+  const path = (named ? [named] : folders.map(folder => join(folder, 'pgbouncer'))).find(isExecutable)
   if (!path) {
     return { missing: named ? `No PgBouncer at ${named}.` : 'No PgBouncer on PATH or in /usr/sbin: install pgbouncer.' }
   }

@@ -1,6 +1,6 @@
-import { accessSync, constants } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { dockerEngine } from '../docker-engine.ts'
+import { isExecutable } from '../is-executable.ts'
 
 /** Where a Redis comes from: a program file, or a container. */
 export type RedisSource = { readonly path: string } | { readonly container: true }
@@ -23,15 +23,4 @@ export const findRedis = async (env: NodeJS.ProcessEnv = process.env): Promise<R
   if (named) return { missing: `No Redis at ${named}.` }
   if (await dockerEngine(env)) return { container: true }
   return { missing: 'No redis-server on PATH and no Docker engine: install redis-server.' }
-}
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return false
-    throw error
-  }
 }
