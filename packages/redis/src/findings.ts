@@ -1,5 +1,5 @@
 import type { Finding } from '@tenantry/core'
-import { commandTable } from './commands/command-table.ts'
+import { tableRows } from './commands/command-table.ts'
 import { type FindKeys, findKeys } from './commands/key-spec.ts'
 
 /** What differs between a server and what is believed of it (threats C1). */
@@ -10,16 +10,11 @@ export function checkTable(
   const findings: Finding[] = []
   const finding = (name: string, problem: string, fix: string) =>
     void findings.push({ id: 'C1', severity: 'error', object: `command ${name}`, problem, fix })
-  for (const [spec, names] of Object.entries(commandTable)) {
-    for (const name of names.split(names.includes('|') ? '|' : ' ')) {
-      // One that the server does not know, it will not run.
-      if (table.has(name) && table.get(name) !== spec) {
-        finding(
-          name,
-          'has its keys elsewhere on this server.',
-          'Use a server and a version of this package that know each other.',
-        )
-      }
+  for (const [name, spec] of tableRows) {
+    // One that the server does not know, it will not run.
+    if (table.has(name) && table.get(name) !== spec) {
+      const fix = 'Use a server and a version of this package that know each other.'
+      finding(name, 'has its keys elsewhere on this server.', fix)
     }
   }
   for (const name of more) {

@@ -27,6 +27,11 @@ xgroup delconsumer|xgroup destroy|xgroup setid|xinfo consumers|xinfo groups|xinf
   '2#': 'blmpop bzmpop',
 } as const satisfies Readonly<Record<KeySpec, string>>
 
+/** The table row by row: each command with where its keys stand. */
+export const tableRows: readonly (readonly [name: string, spec: KeySpec])[] = Object.entries(commandTable).flatMap(
+  ([spec, names]) => names.split(names.includes('|') ? '|' : ' ').map(name => [name, spec] as const),
+)
+
 /** Commands that can make a connection wait, and so everybody who shares it. */
 export const blockingCommands: ReadonlySet<string> = new Set(
   'blmove brpoplpush blpop brpop bzpopmax bzpopmin blmpop bzmpop xread xreadgroup wait'.split(' '),

@@ -1,6 +1,6 @@
 import type { Command } from 'ioredis'
 import type { CommandRule, RuleContext } from './command-rule.ts'
-import { blockingCommands, commandTable, containers } from './command-table.ts'
+import { blockingCommands, containers, tableRows } from './command-table.ts'
 import { type Argument, type FindKeys, findKeys } from './key-spec.ts'
 import type { Names } from './names.ts'
 import { refusal } from './refusal.ts'
@@ -44,11 +44,8 @@ const traitsOf = (name: string) => ({
 })
 
 const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ...Object.entries(commandTable).flatMap(([spec, names]) => {
-    const find = findKeys(spec)
-    return names.split(names.includes('|') ? '|' : ' ').map((name): [string, Rule] => {
-      return [name, { ...traitsOf(name), find, read: answersWithKey.has(name) ? nameFirst : undefined }]
-    })
+  ...tableRows.map(([name, spec]): [string, Rule] => {
+    return [name, { ...traitsOf(name), find: findKeys(spec), read: answersWithKey.has(name) ? nameFirst : undefined }]
   }),
   ...Object.entries(specialCommands).map(([name, rule]): [string, Rule] => [name, { ...traitsOf(name), ...rule }]),
 ])

@@ -1,13 +1,11 @@
 import luaparse, { type CallExpression, type Expression, type Identifier, type Node } from 'luaparse'
-import { commandTable } from '../commands/command-table.ts'
+import { tableRows } from '../commands/command-table.ts'
 
 // C3: a script may make any key that it likes, and the server would let it. Here it may not: every key that it gives to a command must
 // be one of KEYS, or begin with one. What cannot be seen to be so is refused, so that honest scripts sometimes have to be rewritten.
 
 const specs: ReadonlyMap<string, string> = new Map([
-  ...Object.entries(commandTable).flatMap(([spec, names]) =>
-    names.split(names.includes('|') ? '|' : ' ').map(name => [name, spec] as const),
-  ),
+  ...tableRows,
   ...['time', 'ping', 'echo'].map(name => [name, ''] as const),
   ...['publish', 'spublish'].map(name => [name, '1'] as const),
 ])
@@ -49,13 +47,7 @@ export function problemOfScript(lua: string): string | undefined {
   const problems: string[] = []
   const complain = (node: Node, problem: string) => void problems.push(`line ${node.loc?.start.line}: ${problem}`)
 
-  function isKey(node: Expression | undefined): boolean {
-    if (node === undefined) return false
-    if (node.type === 'Identifier') return aliases.has(node.name)
-    // The prefix stays in front, whatever follows.
-    if (node.type === 'BinaryExpression') return node.operator === '..' && isKey(node.left)
-    return node.type === 'IndexExpression' && isName(node.base, 'KEYS')
-  }
+  const isKey = (node: Expression | undefined): boolean => standsForKey(node, aliases)
 
   function checkCall(call: CallExpression): void {
     const [first, ...args] = call.arguments
@@ -167,14 +159,21 @@ function aliasesOf(chunk: Node): ReadonlySet<string> {
     if (isOverKeys && second !== undefined) candidates.push({ name: second.name, init: 'key' })
   })
   const aliases = new Set<string>()
-  const isKey = (node: Expression): boolean =>
-    (node.type === 'IndexExpression' && isName(node.base, 'KEYS')) ||
-    (node.type === 'Identifier' && aliases.has(node.name)) ||
-    (node.type === 'BinaryExpression' && node.operator === '..' && isKey(node.left))
   for (const { name, init } of candidates) {
-    if (declared.get(name) === 1 && !assigned.has(name) && (init === 'key' || isKey(init))) aliases.add(name)
+    if (declared.get(name) === 1 && !assigned.has(name) && (init === 'key' || standsForKey(init, aliases))) {
+      aliases.add(name)
+    }
   }
   return aliases
+}
+
+/** Whether an expression is one of KEYS, or begins with one. */
+function standsForKey(node: Expression | undefined, aliases: ReadonlySet<string>): boolean {
+  if (node === undefined) return false
+  if (node.type === 'Identifier') return aliases.has(node.name)
+  // The prefix stays in front, whatever follows.
+  if (node.type === 'BinaryExpression') return node.operator === '..' && standsForKey(node.left, aliases)
+  return node.type === 'IndexExpression' && isName(node.base, 'KEYS')
 }
 
 function readsKeys(parent: Node | undefined, role: Role): boolean {
