@@ -314,4 +314,5 @@ export const mutants = [
   { name: 'all tenants have one Redis database', ...inference('stores', 'routing'), find: 'db: redis_db', replace: 'db: redis_db * 0' },
   { name: 'a start that failed leaves connections', ...inference('stores', 'start'), find: 'await close()\n    throw error', replace: 'throw error' },
   { name: 'the quota is not counted', ...inference('quota', 'routing'), find: ".incr('quota')", replace: ".get('quota')" },
+  { name: 'MongoDB: a source that hands out one object leads to one database', ...mongo('mongo-database', 'tenant-mongo'), find: 'known?.id === id && known.placed === placed', replace: 'known !== undefined && known.placed === placed' },
 ]

@@ -61,13 +61,19 @@ export function mongoDatabase(options: MongoDatabaseOptions): MongoDatabase {
   const source = openSource(mode, options, { transactions, logger })
   // What a client starts goes on for ever, so that it must not start in the context of a tenant (X8).
   const nowhere = new AsyncResource('tenantry.mongo')
-  const names = new WeakMap<Tenant, string>()
+  // The fields are compared: a source may hand out one object for many tenants.
+  const names = new WeakMap<
+    Tenant,
+    { readonly id: string; readonly placed: string | undefined; readonly name: string }
+  >()
 
   function database(tenant: Tenant): string {
+    const { id } = tenant
+    const placed = options.database?.(tenant) ?? tenant.placement.mongo_database
     const known = names.get(tenant)
-    if (known !== undefined) return known
-    const made = databaseName(tenant, options.database?.(tenant), mode === 'uri' ? undefined : prefix)
-    names.set(tenant, made)
+    if (known?.id === id && known.placed === placed) return known.name
+    const made = databaseName(tenant, placed, mode === 'uri' ? undefined : prefix)
+    names.set(tenant, { id, placed, name: made })
     return made
   }
 

@@ -69,6 +69,14 @@ describeMongo('a handle', mongo => {
     )
   })
 
+  it('D1 a source that hands out one object for many tenants leads each to its own database', async () => {
+    const one = { ...acme }
+    const notes = isolation.handle(() => one).collection<Note>('notes')
+    assert.equal((await notes.findOne({ _id: '1' }))?.text, 'of acme')
+    Object.assign(one, { id: 'globex' })
+    assert.equal((await notes.findOne({ _id: '1' }))?.text, 'of globex')
+  })
+
   it('M1 every operation of a collection goes to the database of the tenant and to no other', async () => {
     const kept = handle.collection<Note & { n?: number }>('all')
     await tenancy.run(acme, async () => {
