@@ -290,7 +290,7 @@ export const mutants = [
   { name: 'Redis: a connection that lies is kept', ...redis('handle', 'places'), find: 'onForeign: command => sentBy.get(command)?.disconnect(true as never)', replace: 'onForeign: command => void sentBy.get(command)' },
   { name: 'Redis: a client with a prefix of its own', ...redis('connections/check-client', 'places'), find: 'options.keyPrefix || client.options.keyPrefix', replace: "options.keyPrefix === ''" },
   { name: 'Redis: any number of database', ...redis('connections/routes', 'places'), find: '&& Number(text) < databases) return', replace: ') return' },
-  { name: 'Redis: a server that is not named', ...redis('connections/routes', 'places'), find: "found === undefined) throw misplaced(tenant, 'placement.redis names none of the clients')", replace: "found === undefined) return [...named.values()][0] as Redis" },
+  { name: 'Redis: a server that is not named', ...redis('connections/routes', 'places'), find: "named.get(redis ?? '')", replace: "(named.get(redis ?? '') ?? [...named.values()][0])" },
   { name: 'Redis: a server that counts keys elsewhere is believed', ...redis('findings', 'places'), find: 'else if (table.get(name) === undefined) {', replace: "else if (name === '') {" },
   { name: 'Redis: a user may use all keys', ...redis('users', 'users'), find: "`~${prefix}*`, `&${prefix}*`", replace: "'~*', `&${prefix}*`" },
   { name: 'Redis: a user may hear all channels', ...redis('users', 'users'), find: "`~${prefix}*`, `&${prefix}*`", replace: "`~${prefix}*`, '&*'" },

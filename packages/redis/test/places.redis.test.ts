@@ -44,7 +44,9 @@ describeRedis('where the keys of tenants live', redis => {
     await keys.handle(() => tenantOf('a', { redis: 'one' })).set('k', 'of a')
     await keys.handle(() => tenantOf('b', { redis: 'two' })).set('k', 'of b')
     expect(await connect(other.url).keys('*')).toEqual(['t:b:k'])
-    for (const placement of [{}, { redis: 'three' }, { redis: '__proto__' }]) {
+    const only = isolation({ client: connect() }).handle(() => tenantOf('c', { redis: 'one' }))
+    await expect(only.get('k')).rejects.toMatchObject({ code: 'PLACEMENT_INVALID' })
+    for (const placement of [{}, { redis: '' }, { redis: 'three' }, { redis: '__proto__' }]) {
       await expect(keys.handle(() => tenantOf('c', placement)).get('k')).rejects.toMatchObject({
         code: 'PLACEMENT_INVALID',
       })

@@ -48,17 +48,19 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
     })
   }
   const named = new Map(Object.entries(clients ?? {}))
-  if (client !== undefined) named.set('', client)
+  if (named.has('')) throw new TenancyError('ARGUMENT_INVALID', { field: 'clients', rule: 'must have names' })
   // Whoever logs in for a tenant does so with that tenant's password.
   const demands = logIn === undefined ? options : { ...options, requireAuth: false }
-  for (const [key, each] of named) checkClient(each, key || 'client', demands)
+  if (client !== undefined) checkClient(client, 'client', demands)
+  for (const [key, each] of named) checkClient(each, key, demands)
   const numbered = new Map<Redis | Cluster, Map<number, Redis>>()
 
   function placed(tenant: Tenant): Redis | Cluster {
     // The most usual case, before every command.
-    if (client !== undefined && tenant.placement.redis_db === undefined) return client
-    const wanted = client === undefined ? tenant.placement.redis : ''
-    const found = wanted === undefined ? undefined : named.get(wanted)
+    const { redis, redis_db: database } = tenant.placement
+    if (client !== undefined && redis === undefined && database === undefined) return client
+    // One client has no name: a placement that names a server means another configuration.
+    const found = client === undefined ? named.get(redis ?? '') : redis === undefined ? client : undefined
     if (found === undefined) throw misplaced(tenant, 'placement.redis names none of the clients')
     const number = databaseOf(tenant)
     return number === undefined || number === (optionsOf(found).db ?? 0) ? found : inDatabase(tenant, found, number)
@@ -120,7 +122,7 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
   return {
     standing: tenant => (isOwn ? undefined : placed(tenant)),
     use: (tenant, work) => (isOwn ? own.use(tenant, work) : work(placed(tenant))),
-    known: [...named.values()],
+    known: client === undefined ? [...named.values()] : [client],
     get opened() {
       return own.size
     },
