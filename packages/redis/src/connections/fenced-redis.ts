@@ -1,5 +1,6 @@
 import { TenancyError } from '@tenantry/core'
 import { type ChainableCommander, Command, Redis, type RedisOptions } from 'ioredis'
+import { checkArguments, isWritable } from '../commands/make-command.ts'
 import { refusal } from '../commands/refusal.ts'
 
 /** What stands between a connection and its server. */
@@ -52,6 +53,7 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
   function queue(pipeline: ChainableCommander, batch: unknown): ChainableCommander {
     const { sendCommand } = pipeline as Queue
     ;(pipeline as Queue).sendCommand = function (this: Queue, command) {
+      checkArguments(command)
       // Here and not when it is sent: one that is refused in the middle would leave the rest waiting for it.
       scope(command, true)
       return sendCommand.call(this, command)
@@ -62,6 +64,8 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
 
   class FencedRedis extends Redis {
     override sendCommand(command: Command, stream?: Parameters<Redis['sendCommand']>[1]): unknown {
+      // Its promise says why already.
+      if (!isWritable(command)) return command.promise
       try {
         // What a pipeline sends it has scoped, but for the MULTI that it begins with by itself.
         scope(command, stream !== undefined)
