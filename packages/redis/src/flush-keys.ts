@@ -4,12 +4,15 @@ import { isCluster } from './connections/check-client.ts'
 /** Does work with the client that reaches the keys. */
 export type WithClient = <T>(work: (client: Redis | Cluster) => Promise<T>) => Promise<T>
 
-/** Every key that matches, from every node; a key may come twice, as with SCAN. Batches as the server gives them. */
+/**
+ * Every key that matches, from every node; a key may come twice, as with SCAN. Batches as the server gives them, and bytes: a name need
+ * not be text.
+ */
 export async function* scanKeys(
   withClient: WithClient,
   pattern: string,
   count = 500,
-): AsyncGenerator<readonly string[]> {
+): AsyncGenerator<readonly Buffer[]> {
   let nodes = 1
   for (let at = 0; at < nodes; at++) {
     let cursor = '0'
@@ -19,9 +22,10 @@ export async function* scanKeys(
         const all = isCluster(client) ? client.nodes('master') : [client]
         nodes = all.length
         const node = all[at]
-        return node === undefined ? Promise.resolve(['0', []]) : node.scan(cursor, 'MATCH', pattern, 'COUNT', count)
+        if (node === undefined) return Promise.resolve<[Buffer, Buffer[]]>([Buffer.from('0'), []])
+        return node.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', count)
       })
-      cursor = next
+      cursor = String(next)
       if (keys.length > 0) yield keys
     } while (cursor !== '0')
   }

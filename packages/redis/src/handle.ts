@@ -23,7 +23,7 @@ export interface HandleParts {
   readonly routes: Routes
   readonly spares: SpareConnections
   /** Where there are users, sends what tells names of all tenants. */
-  readonly admin: Redis | undefined
+  readonly admin: ((tenant: Tenant) => Redis) | undefined
   readonly openConnection: OpenConnection
   /** Whether the configuration has been found safe; `ready` waits for that. */
   isReady(): boolean
@@ -98,7 +98,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
       client.sendCommand(command)
       return command.promise
     }
-    const standing = rule.tellsNames && admin !== undefined ? admin : routes.standing(tenant)
+    const standing = rule.tellsNames && admin !== undefined ? admin(tenant) : routes.standing(tenant)
     return standing === undefined ? routes.use(tenant, work) : work(standing)
   }
 
@@ -108,7 +108,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
       const now = source()
       if (now.id !== tenant.id) throw mismatch(tenant, now)
       if (!parts.isReady()) await parts.ready()
-      return (admin === undefined ? routes.use(tenant, work) : work(admin)).catch((error: Error) => {
+      return (admin === undefined ? routes.use(tenant, work) : work(admin(tenant))).catch((error: Error) => {
         throw connectionError(error)
       })
     }
@@ -117,7 +117,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     const tenant = source()
     const { wrap, unwrap } = namesFor(tenant)
     for await (const keys of scanKeys(withClient(tenant), String(wrap(pattern, 'scan')))) {
-      for (const key of keys) yield unwrap(key, 'scan') as string
+      for (const key of keys) yield String(unwrap(key, 'scan'))
     }
   }
 
@@ -129,6 +129,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
   const batch = (isTransaction: boolean) => (commands?: Parameters<TenantRedis['pipeline']>[0]) => {
     const tenant = source()
     const own = namesFor(tenant)
+    const scoped: Command[] = []
     return batchOf({
       isTransaction,
       commands,
@@ -138,12 +139,16 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
           throw refusal(rule.name, 'it is not for a pipeline that tenants share', 'Send it by itself.')
         }
         scopeCommand(command, own, terms, rule)
+        scoped.push(command)
       },
       async send(work) {
         const now = source()
         if (now.id !== tenant.id) throw mismatch(tenant, now)
         if (!parts.isReady()) await parts.ready()
-        return routes.use(tenant, work)
+        return routes.use(tenant, client => {
+          for (const command of scoped) sentBy.set(command, client)
+          return work(client)
+        })
       },
     })
   }

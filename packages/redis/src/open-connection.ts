@@ -29,30 +29,41 @@ export function ownConnections(
   terms: Omit<Terms, 'own' | 'onForeign'>,
 ): OwnConnections {
   const all = new Map<Redis, string>()
+  const opening = new Set<{ readonly tenant: string; isEnded: boolean }>()
 
   return {
     async open(tenant, source, { keys = 'logical', scripts, ...more }) {
       const names = namesOf(spaceOf(tenant), keys)
-      const given = await routes.use(tenant, async client => {
-        if (!isCluster(client)) return { ...client.options }
-        const advice = 'Use the handle, which takes a connection by itself for commands that block.'
-        throw refusal('connection', 'a cluster has no one connection', advice)
-      })
+      const coming = { tenant: tenant.id, isEnded: false }
+      opening.add(coming)
+      const given = await routes
+        .use(tenant, async client => {
+          if (!isCluster(client)) return { ...client.options }
+          const advice = 'Use the handle, which takes a connection by itself for commands that block.'
+          throw refusal('connection', 'a cluster has no one connection', advice)
+        })
+        .finally(() => opening.delete(coming))
+      if (coming.isEnded) throw new TenancyError('SCOPE_CLOSED', { what: 'The connection' })
       const own = { db: given.db ?? 0, username: given.username ?? undefined, password: given.password ?? undefined }
       const scripting = scripts === undefined ? undefined : scriptChecks(scripts)
-      const connection: Redis = fencedRedis(
+      const { checkScript, isChecked } = scripting ?? terms
+      // Never forgotten, since ioredis knows them by their digests only.
+      const defined = new Set<string>()
+      return fencedRedis(
         { ...given, ...more, lazyConnect: false },
         {
-          scope(command) {
+          scope(command, giveUp) {
             if (!connecting.has(command.name.toLowerCase())) checkTenant(tenant, source)
             scopeCommand(command, names, {
               ...terms,
-              ...scripting,
+              checkScript,
+              isChecked: sha => defined.has(sha) || isChecked(sha),
               own,
-              onForeign: () => connection.disconnect(true),
+              onForeign: giveUp,
             })
           },
-          checkScript: (scripting ?? terms).checkScript,
+          enter: () => checkTenant(tenant, source),
+          checkScript: lua => defined.add(checkScript(lua)),
           unwrap: name => names.unwrap(name, 'subscribe'),
         },
         made => {
@@ -60,9 +71,9 @@ export function ownConnections(
           made.on('end', () => all.delete(made))
         },
       )
-      return connection
     },
     end(tenant) {
+      for (const each of opening) if (tenant === undefined || tenant.id === each.tenant) each.isEnded = true
       for (const [connection, id] of all) if (tenant === undefined || tenant.id === id) connection.disconnect()
     },
   }

@@ -78,8 +78,8 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
   } = options
   const spaceOf = keyspaces(options)
   const users = withUsers && usersOf(withUsers, spaceOf)
-  const routes = routesOf(options, name, logger, users?.logIn)
-  const spares = spareConnections({ max: 10, wait: 10_000, ...options.blocking })
+  const spares = spareConnections(options.blocking ?? {})
+  const routes = routesOf(options, name, logger, spares.leave, users?.logIn)
   const wanted = commands.map(each => each.toLowerCase())
   let more: ReadonlyMap<string, FindKeys> = new Map()
   const terms = {
@@ -135,7 +135,7 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
     handle: source =>
       handleOf(source, {
         ...{ spaceOf, terms, routes, spares, ready },
-        admin: users?.admin,
+        admin: users && (tenant => routes.beside(tenant, users.admin)),
         openConnection: own.open,
         isReady: () => isReady && !isClosed,
       }),
@@ -151,7 +151,8 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
       // The user goes first, so that nobody writes behind the broom.
       const hadUser = (await users?.remove(tenant)) ?? false
       const work = (client: Parameters<typeof flushKeys>[0]) => flushKeys(client, `${prefix}*`)
-      const count = users === undefined ? await routes.use(tenant, work) : await work(users.admin)
+      const count =
+        users === undefined ? await routes.use(tenant, work) : await work(routes.beside(tenant, users.admin))
       await routes.evict(tenant)
       const erased = [
         ...(hadUser ? [{ kind: 'user', name: `of ${tenant.id}`, count: 1 }] : []),

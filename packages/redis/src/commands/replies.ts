@@ -11,9 +11,12 @@ export const listOfNames: ReadReply = (reply, names, command) =>
 export const nameFirst: ReadReply = (reply, names, command) =>
   Array.isArray(reply) && reply.length > 0 ? [names.unwrap(reply[0], command), ...reply.slice(1)] : reply
 
-/** A list of such pairs. */
-export const listOfPairs: ReadReply = (reply, names, command) =>
-  Array.isArray(reply) ? reply.map(pair => nameFirst(pair, names, command)) : reply
+/** A list of such pairs; or the same in turn, as RESP3 has it when the command was called by its name in capitals. */
+export const listOfPairs: ReadReply = (reply, names, command) => {
+  if (!Array.isArray(reply)) return reply
+  if (!Array.isArray(reply[0])) return namesInTurn(reply, names, command)
+  return reply.map(pair => nameFirst(pair, names, command))
+}
 
 /** Names and what belongs to them in turn. */
 export const namesInTurn: ReadReply = (reply, names, command) =>

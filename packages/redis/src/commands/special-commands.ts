@@ -128,6 +128,9 @@ function client(args: Argument[], { command }: RuleContext): undefined {
 /** The login of a connection is not changed, but told again after every reconnection. */
 function sameLogin(args: Argument[], { command, own }: RuleContext): undefined {
   const told = args.map(String)
+  // The last one would count, and the first be looked at.
+  if (command === 'hello' && told.filter(each => each.toUpperCase() === 'AUTH').length > 1)
+    throw refusal(command, 'it gives a login twice', 'Give the login with the options of the client.')
   const at = command === 'hello' ? told.findIndex(each => each.toUpperCase() === 'AUTH') + 1 : 0
   const login = command === 'hello' && at === 0 ? [] : told.slice(at, command === 'hello' ? at + 2 : undefined)
   const [password = own?.password, username = own?.username ?? 'default'] = login.reverse()

@@ -1,11 +1,18 @@
 import { TenancyError } from '@tenantry/core'
 import { type ChainableCommander, Command, Redis, type RedisOptions } from 'ioredis'
+import { checkArguments, isWritable } from '../commands/make-command.ts'
 import { refusal } from '../commands/refusal.ts'
+import { isOfLogin } from '../redis-error.ts'
 
 /** What stands between a connection and its server. */
 export interface Fence {
-  /** @throws {TenancyError} for a command that must not be sent; replaces names in all others. */
-  scope(command: Command): void
+  /**
+   * @param giveUp - ends the connection that the command is sent on.
+   * @throws {TenancyError} for a command that must not be sent; replaces names in all others.
+   */
+  scope(command: Command, giveUp: () => void): void
+  /** @throws {TenancyError} `SCOPE_MISMATCH` in another tenant's unit of work. */
+  enter(): void
   /** @throws {TenancyError} for a script that a tenant must not run. */
   checkScript(lua: string): unknown
   /** The tenant's name of a channel or pattern. @throws {TenancyError} `REPLY_FOREIGN` */
@@ -36,7 +43,7 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
     if (transactional.has(command.name.toLowerCase()) && !isQueued) {
       throw refusal(command.name, 'answers within a transaction of this kind cannot be read', 'Use multi() … exec().')
     }
-    fence.scope(command)
+    fence.scope(command, () => connection.disconnect(true))
     scoped.add(command)
     if (/subscribe$/i.test(command.name)) command.promise.then(() => remember(command), ignore)
   }
@@ -52,9 +59,16 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
   function queue(pipeline: ChainableCommander, batch: unknown): ChainableCommander {
     const { sendCommand } = pipeline as Queue
     ;(pipeline as Queue).sendCommand = function (this: Queue, command) {
+      checkArguments(command)
       // Here and not when it is sent: one that is refused in the middle would leave the rest waiting for it.
       scope(command, true)
       return sendCommand.call(this, command)
+    }
+    const { exec } = pipeline
+    // Whose commands were scoped in one unit of work may be sent in another.
+    pipeline.exec = function (this: ChainableCommander, ...args) {
+      fence.enter()
+      return exec.apply(this, args)
     }
     if (Array.isArray(batch)) (pipeline as Queue).addBatch(batch as Batch)
     return pipeline
@@ -62,6 +76,8 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
 
   class FencedRedis extends Redis {
     override sendCommand(command: Command, stream?: Parameters<Redis['sendCommand']>[1]): unknown {
+      // Its promise says why already.
+      if (!isWritable(command)) return command.promise
       try {
         // What a pipeline sends it has scoped, but for the MULTI that it begins with by itself.
         scope(command, stream !== undefined)
@@ -96,6 +112,12 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
       return fencedRedis({ ...this.options, ...override }, fence, onMade) as never
     }
 
+    override recoverFromFatalError(...args: Parameters<Redis['recoverFromFatalError']>): void {
+      // Everybody who waits is given this error, and whoever listens: it holds the command, with the password in it.
+      if (isOfLogin(args[1])) delete args[1].command
+      super.recoverFromFatalError(...args)
+    }
+
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       const names = typeof event === 'string' ? /^(p|s)?message(?:Buffer)?$/.exec(event) : null
       if (names === null) return super.emit(event, ...args)
@@ -106,7 +128,8 @@ export function fencedRedis(options: RedisOptions, fence: Fence, onMade: (connec
       } catch (error) {
         // Nobody awaits a message. A connection that brings what is not the tenant's says nothing more.
         this.disconnect(true)
-        return super.emit('error', error)
+        // Without a listener, emitting it would end the process.
+        return this.silentEmit('error', error) === true
       }
       return super.emit(event, ...seen)
     }

@@ -24,6 +24,8 @@ export interface Routes {
   standing(tenant: Tenant): Redis | Cluster | undefined
   /** Work with the client, which stays open until the work has ended. */
   use<T>(tenant: Tenant, work: (client: Redis | Cluster) => Promise<T>): Promise<T>
+  /** Another client of the tenant's server, in the tenant's database. @throws {TenancyError} `PLACEMENT_INVALID` */
+  beside(tenant: Tenant, other: Redis): Redis
   /** Clients that are there before any tenant is. */
   readonly known: readonly (Redis | Cluster)[]
   /** How many clients of tenants are open. */
@@ -35,8 +37,17 @@ export interface Routes {
 /** How a tenant's own login is put on a client. */
 export type LogIn = (tenant: Tenant, client: Redis) => Promise<Redis>
 
-/** @throws {TenancyError} `ARGUMENT_INVALID` unless exactly one place is given; `CONFIG_INVALID` for an unsafe client. */
-export function routes(options: RouteOptions, name: string, logger: Logger, logIn?: LogIn): Routes {
+/**
+ * @param onClose - told of each client that the isolation closes.
+ * @throws {TenancyError} `ARGUMENT_INVALID` unless exactly one place is given; `CONFIG_INVALID` for an unsafe client.
+ */
+export function routes(
+  options: RouteOptions,
+  name: string,
+  logger: Logger,
+  onClose: (client: Redis) => void,
+  logIn?: LogIn,
+): Routes {
   const { client, clients, open, databases = 16 } = options
   if ([client, clients, open].filter(each => each !== undefined).length !== 1) {
     throw new TenancyError('ARGUMENT_INVALID', { field: 'client', rule: 'give one of "client", "clients" and "open"' })
@@ -57,13 +68,21 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
 
   function placed(tenant: Tenant): Redis | Cluster {
     // The most usual case, before every command.
-    const { redis, redis_db: database } = tenant.placement
-    if (client !== undefined && redis === undefined && database === undefined) return client
+    const { redis, redis_db: number } = tenant.placement
+    if (client !== undefined && redis === undefined && number === undefined) return client
+    const found = serverOf(tenant)
+    const database = databaseOf(tenant)
+    return database === undefined || database === (optionsOf(found).db ?? 0)
+      ? found
+      : inDatabase(tenant, found, database)
+  }
+
+  function serverOf(tenant: Tenant): Redis | Cluster {
+    const { redis } = tenant.placement
     // One client has no name: a placement that names a server means another configuration.
     const found = client === undefined ? named.get(redis ?? '') : redis === undefined ? client : undefined
     if (found === undefined) throw misplaced(tenant, 'placement.redis names none of the clients')
-    const number = databaseOf(tenant)
-    return number === undefined || number === (optionsOf(found).db ?? 0) ? found : inDatabase(tenant, found, number)
+    return found
   }
 
   function databaseOf(tenant: Tenant): number | undefined {
@@ -112,7 +131,10 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
   const own = tenantClients<Redis>({
     name,
     open: openFor,
-    close: end,
+    close(gone) {
+      onClose(gone)
+      return end(gone)
+    },
     key: ({ id, placement }) => JSON.stringify([id, placement.redis ?? '', placement.redis_db ?? '']),
     max: options.maxClients ?? 100,
     wait: options.waitForClient ?? 10_000,
@@ -122,6 +144,10 @@ export function routes(options: RouteOptions, name: string, logger: Logger, logI
   return {
     standing: tenant => (isOwn ? undefined : placed(tenant)),
     use: (tenant, work) => (isOwn ? own.use(tenant, work) : work(placed(tenant))),
+    beside(tenant, other) {
+      const number = databaseOf(tenant) ?? optionsOf(serverOf(tenant)).db ?? 0
+      return number === (other.options.db ?? 0) ? other : inDatabase(tenant, other, number)
+    },
     known: client === undefined ? [...named.values()] : [client],
     get opened() {
       return own.size

@@ -1,19 +1,21 @@
-import { TenancyError, type Tenant } from '@tenantry/core'
+import { checkWholeNumbers, TenancyError, type Tenant } from '@tenantry/core'
 import type { Cluster, Command, Redis } from 'ioredis'
-import { isCluster } from './check-client.ts'
+import { isCluster, optionsOf } from './check-client.ts'
 
 /** Options of {@link spareConnections}. */
 export interface SpareOptions {
-  /** How many there may be at once. */
-  readonly max: number
-  /** For how many milliseconds a command waits for one. */
-  readonly wait: number
+  /** How many there may be at once. Default 10. */
+  readonly max?: number
+  /** For how many milliseconds a command waits for one. Default 10 000. */
+  readonly wait?: number
 }
 
 /** Connections for commands that block, so that they hold up nobody else. */
 export interface SpareConnections {
   /** @throws {TenancyError} `POOL_EXHAUSTED` when all are in use for longer than `wait`. */
   send(tenant: Tenant, client: Redis | Cluster, command: Command): Promise<unknown>
+  /** Closes those of a client that is closed: that of an erased user would try to log in for ever. */
+  leave(client: Redis | Cluster): void
   close(): void
 }
 
@@ -24,7 +26,8 @@ interface Spare {
 }
 
 /** At most so many connections, made when they are needed and kept; an unused one makes room for that of another client. */
-export function spareConnections({ max, wait }: SpareOptions): SpareConnections {
+export function spareConnections({ max = 10, wait = 10_000 }: SpareOptions): SpareConnections {
+  checkWholeNumbers({ max, wait })
   const spares = new Set<Spare>()
   const queue: (() => void)[] = []
   let isClosed = false
@@ -92,7 +95,9 @@ export function spareConnections({ max, wait }: SpareOptions): SpareConnections 
         // A failure is on `command.promise`, which is what is returned.
         spare.connection.sendCommand(command)
         const answer: unknown = await command.promise
-        spare.isBusy = false
+        // ioredis gave up waiting by itself, and the server waits on: the next one's command would stand behind this one.
+        if (answer === null && optionsOf(client).blockingTimeout !== undefined) drop(spare)
+        else spare.isBusy = false
         return answer
       } catch (error) {
         // What it still waits for would be the next one's answer (threats C9).
@@ -101,6 +106,9 @@ export function spareConnections({ max, wait }: SpareOptions): SpareConnections 
       } finally {
         queue[0]?.()
       }
+    },
+    leave(client) {
+      for (const spare of [...spares]) if (spare.of === client) drop(spare)
     },
     close() {
       isClosed = true

@@ -85,7 +85,11 @@ export function problemOfScript(lua: string): string | undefined {
     return last === undefined || !isOpen(args.at(-1)) || isKey(args.at(-1))
   }
 
+  // Anywhere else ipairs(KEYS) would give KEYS itself away: it is the second of its values.
+  const iterators = new Set<Node>()
+
   walk(chunk, (node, parent, role) => {
+    if (node.type === 'ForGenericStatement' && node.iterators.length === 1) iterators.add(node.iterators[0] as Node)
     if (node.type === 'CallExpression' && isRedis(node.base)) checkCall(node)
     if (node.type === 'MemberExpression' && isName(node.base, 'redis')) {
       const { name } = node.identifier
@@ -101,8 +105,8 @@ export function problemOfScript(lua: string): string | undefined {
       if (fixed.has(node.name)) complain(node, `${node.name} is given another meaning`)
     } else if (node.name === 'redis') {
       if (parent?.type !== 'MemberExpression') complain(node, 'redis is used in another way than redis.call(…)')
-    } else if (node.name === 'KEYS' && !readsKeys(parent, role)) {
-      complain(node, 'KEYS is used in another way than KEYS[…], #KEYS, ipairs(KEYS) and unpack(KEYS)')
+    } else if (node.name === 'KEYS' && !readsKeys(parent, role, iterators)) {
+      complain(node, 'KEYS is used in another way than KEYS[…], #KEYS, for … in ipairs(KEYS) and unpack(KEYS)')
     }
   })
   return problems[0]
@@ -176,11 +180,12 @@ function standsForKey(node: Expression | undefined, aliases: ReadonlySet<string>
   return node.type === 'IndexExpression' && isName(node.base, 'KEYS')
 }
 
-function readsKeys(parent: Node | undefined, role: Role): boolean {
+function readsKeys(parent: Node | undefined, role: Role, iterators: ReadonlySet<Node>): boolean {
   if (parent?.type === 'IndexExpression') return role === 'base'
   if (parent?.type === 'UnaryExpression') return parent.operator === '#'
   if (parent?.type !== 'CallExpression' || role === 'base') return false
-  return (isName(parent.base, 'unpack') || isName(parent.base, 'ipairs')) && isName(parent.arguments[0], 'KEYS')
+  const isRead = isName(parent.base, 'unpack') || (isName(parent.base, 'ipairs') && iterators.has(parent))
+  return isRead && isName(parent.arguments[0], 'KEYS')
 }
 
 function isUnpackedKeys(node: Expression | undefined): boolean {
