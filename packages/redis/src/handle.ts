@@ -5,7 +5,7 @@ import { batchOf } from './batch.ts'
 import { makeCommand } from './commands/make-command.ts'
 import { type Names, namesOf } from './commands/names.ts'
 import { refusal } from './commands/refusal.ts'
-import { mayBlock, ruleOf, scopeCommand, type Terms } from './commands/scope-command.ts'
+import { mayBlock, type Rule, ruleOf, scopeCommand, type Terms } from './commands/scope-command.ts'
 import { isCluster } from './connections/check-client.ts'
 import type { Routes } from './connections/routes.ts'
 import type { SpareConnections } from './connections/spare-connections.ts'
@@ -54,6 +54,9 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     onForeign: command => sentBy.get(command)?.disconnect(true as never),
   }
 
+  /** Whether the answer is looked into. */
+  const holdsNames = (rule: Rule): boolean => rule.find === undefined || rule.read !== undefined || terms.envelope
+
   function send(name: unknown, args: unknown[], encoding: BufferEncoding | null): unknown {
     const callback =
       typeof args[args.length - 1] === 'function'
@@ -92,8 +95,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
       if (rule.tellsNames && isCluster(client)) {
         throw refusal(rule.name, 'on a cluster it asks one node of many', 'Use scanAll().')
       }
-      // What comes of no more than its arguments holds no names.
-      if (rule.find === undefined || rule.read !== undefined || terms.envelope) sentBy.set(command, client)
+      if (holdsNames(rule)) sentBy.set(command, client)
       if (isLong) return spares.send(tenant, client, command)
       client.sendCommand(command)
       return command.promise
@@ -129,7 +131,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
   const batch = (isTransaction: boolean) => (commands?: Parameters<TenantRedis['pipeline']>[0]) => {
     const tenant = source()
     const own = namesFor(tenant)
-    const scoped: Command[] = []
+    const read: Command[] = []
     return batchOf({
       isTransaction,
       commands,
@@ -139,14 +141,14 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
           throw refusal(rule.name, 'it is not for a pipeline that tenants share', 'Send it by itself.')
         }
         scopeCommand(command, own, terms, rule)
-        scoped.push(command)
+        if (holdsNames(rule)) read.push(command)
       },
       async send(work) {
         const now = source()
         if (now.id !== tenant.id) throw mismatch(tenant, now)
         if (!parts.isReady()) await parts.ready()
         return routes.use(tenant, client => {
-          for (const command of scoped) sentBy.set(command, client)
+          for (const command of read) sentBy.set(command, client)
           return work(client)
         })
       },

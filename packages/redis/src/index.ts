@@ -1,6 +1,7 @@
 export type { KeyNaming } from './commands/names.ts'
 export type { Demands } from './connections/check-client.ts'
 export type { RouteOptions } from './connections/routes.ts'
+export type { SpareOptions } from './connections/spare-connections.ts'
 export { type Keyspace, type KeyspaceOptions, keyspaces } from './keyspace.ts'
 export { type RedisKeyspace, type RedisKeyspaceOptions, redisKeyspace } from './redis-keyspace.ts'
 export { problemOfScript } from './scripts/check-script.ts'

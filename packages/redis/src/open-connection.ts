@@ -16,6 +16,10 @@ export type OpenConnection = (tenant: Tenant, source: TenantSource, options: Con
 // ioredis sends them by itself whenever it has connected, in whosever unit of work that is. They reach no data.
 const connecting = new Set(['hello', 'auth', 'select', 'client', 'info'])
 
+const settable: ReadonlySet<string> = new Set<keyof ConnectionOptions>([
+  ...(['maxRetriesPerRequest', 'connectionName', 'enableOfflineQueue', 'commandTimeout', 'retryStrategy'] as const),
+])
+
 /** Connections of tenants' own, all of which end with the isolation. */
 export interface OwnConnections {
   readonly open: OpenConnection
@@ -29,10 +33,13 @@ export function ownConnections(
   terms: Omit<Terms, 'own' | 'onForeign'>,
 ): OwnConnections {
   const all = new Map<Redis, string>()
+  let isOver = false
   const opening = new Set<{ readonly tenant: string; isEnded: boolean }>()
 
   return {
-    async open(tenant, source, { keys = 'logical', scripts, ...more }) {
+    async open(tenant, source, { keys = 'logical', scripts, ...options }) {
+      // Where it leads, and as whom, is not the caller's to say.
+      const more = Object.fromEntries(Object.entries(options).filter(([field]) => settable.has(field)))
       const names = namesOf(spaceOf(tenant), keys)
       const coming = { tenant: tenant.id, isEnded: false }
       opening.add(coming)
@@ -53,6 +60,7 @@ export function ownConnections(
         { ...given, ...more, lazyConnect: false },
         {
           scope(command, giveUp) {
+            if (isOver) throw new TenancyError('SCOPE_CLOSED', { what: 'The isolation' })
             if (!connecting.has(command.name.toLowerCase())) checkTenant(tenant, source)
             scopeCommand(command, names, {
               ...terms,
@@ -68,11 +76,14 @@ export function ownConnections(
         },
         made => {
           all.set(made, tenant.id)
+          if (isOver) made.disconnect()
           made.on('end', () => all.delete(made))
         },
       )
     },
     end(tenant) {
+      // One that is connected again, or duplicated, after the end serves nobody.
+      if (tenant === undefined) isOver = true
       for (const each of opening) if (tenant === undefined || tenant.id === each.tenant) each.isEnded = true
       for (const [connection, id] of all) if (tenant === undefined || tenant.id === id) connection.disconnect()
     },

@@ -11,7 +11,7 @@ import {
 } from '@tenantry/core'
 import type { FindKeys } from './commands/key-spec.ts'
 import { type RouteOptions, routes as routesOf } from './connections/routes.ts'
-import { spareConnections } from './connections/spare-connections.ts'
+import { type SpareOptions, spareConnections } from './connections/spare-connections.ts'
 import { checkTable, moreCommands } from './findings.ts'
 import { flushKeys } from './flush-keys.ts'
 import { handleOf } from './handle.ts'
@@ -38,11 +38,11 @@ export interface RedisKeyspaceOptions extends KeyspaceOptions, RouteOptions {
   readonly commands?: readonly string[]
   /**
    * Values of strings carry their tenant, which is checked when they are read: an answer that came to the wrong caller is noticed.
-   * Commands on a part of a value, counters and bits are refused then. Default `false`.
+   * Commands on a part of a value, counters and bits are refused then, and so is a value that was written before. Default `false`.
    */
   readonly envelope?: boolean
-  /** How many connections there are for commands that block, and how many milliseconds one waits for them. Default 10 and 10 000. */
-  readonly blocking?: { readonly max?: number; readonly wait?: number }
+  /** The connections for commands that block. */
+  readonly blocking?: SpareOptions
   /** What an unsafe configuration leads to. Default `refuse`: nothing is sent. */
   readonly onUnsafe?: 'refuse' | 'report'
   readonly logger?: Logger

@@ -23,9 +23,20 @@ const pairs = (list: unknown): Record<string, unknown> => {
   return Object.fromEntries(flat.flatMap((key, at) => (at % 2 === 0 ? [[String(key), flat[at + 1]]] : [])))
 }
 
-/** The server's own table: each command and second word, with where its keys stand. */
-export async function serverTable(client: Redis | Cluster): Promise<ReadonlyMap<string, string | undefined>> {
-  const table = new Map<string, string | undefined>()
+/** What a server says of a command. */
+export interface ServerCommand {
+  /** Where its keys stand, in the words of our table; `undefined` for what that has no words for. */
+  readonly spec: string | undefined
+  /** Whether it can make a connection wait. */
+  readonly blocks: boolean
+}
+
+/** The server's own table: each command and second word. */
+export type ServerTable = ReadonlyMap<string, ServerCommand>
+
+/** Asks the server. */
+export async function serverTable(client: Redis | Cluster): Promise<ServerTable> {
+  const table = new Map<string, ServerCommand>()
   const read = (rows: readonly (readonly unknown[])[]): void => {
     for (const row of rows) {
       const specs = (row[8] as unknown[]).map(told => {
@@ -43,7 +54,8 @@ export async function serverTable(client: Redis | Cluster): Promise<ReadonlyMap<
           },
         }
       })
-      table.set(String(row[0]).replace('|', ' '), specOf(specs))
+      const blocks = (row[2] as unknown[]).map(String).includes('blocking')
+      table.set(String(row[0]).replace('|', ' '), { spec: specOf(specs), blocks })
       read(row[9] as (readonly unknown[])[])
     }
   }

@@ -9,7 +9,7 @@ type Words<Text extends string, All = never> = Text extends `${infer Word} ${inf
 type SharedCommand =
   | Words<(typeof commandTable)[Exclude<keyof typeof commandTable, '2'>]>
   | Words<'object xgroup xinfo memory keys scan sort copy xread xreadgroup eval eval_ro evalsha evalsha_ro fcall fcall_ro'>
-  | Words<'georadius georadiusbymember script publish spublish pubsub ping echo time wait call cluster sort_ro'>
+  | Words<'georadius georadiusbymember script publish spublish pubsub ping echo time call cluster sort_ro'>
 
 type CommandMethods = Pick<Redis, Extract<keyof Redis, SharedCommand | `${SharedCommand}Buffer`>>
 

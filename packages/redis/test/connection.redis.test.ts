@@ -68,6 +68,27 @@ describeRedis("connections of tenants' own", redis => {
     again.disconnect()
   })
 
+  it('C13 a tenant whose commands block leaves connections for those of others', async () => {
+    const other = redisKeyspace({ client, logger: silent, blocking: { max: 4, wait: 300 } })
+    const mine = other.handle(source)
+    const greedy = as(acme, () =>
+      Array.from({ length: 6 }, () => mine.blpop('never', 1).then(String, error => error.code)),
+    )
+    const start = performance.now()
+    expect(await as(globex, () => mine.blpop('never', 0.05))).toBeNull()
+    expect(performance.now() - start).toBeLessThan(900)
+    expect((await Promise.all(greedy)).sort()).toEqual([...Array(4).fill('POOL_EXHAUSTED'), 'null', 'null'])
+    await other.close()
+  })
+
+  it('C16 where a connection leads is not the caller’s to say', async () => {
+    const elsewhere = { db: 3, keyPrefix: 't:globex:', host: 'elsewhere', username: 'other' }
+    const own = await open(acme, elsewhere as object)
+    expect(own.options).toMatchObject({ db: 0, host: '127.0.0.1' })
+    expect(own.options.keyPrefix).toBeFalsy()
+    own.disconnect()
+  })
+
   it('C1 WATCH keeps a transaction from what changed meanwhile', async () => {
     const own = await open(acme)
     await own.set('n', '1')
@@ -198,6 +219,7 @@ describeRedis("connections of tenants' own", redis => {
     const ended = new Promise(resolve => own.once('end', resolve))
     await other.close()
     await ended
+    await expect(own.duplicate().get('k')).rejects.toMatchObject({ code: 'SCOPE_CLOSED' })
     await expect(as(acme, () => other.handle(source).get('k'))).rejects.toMatchObject({ code: 'SCOPE_CLOSED' })
   })
 

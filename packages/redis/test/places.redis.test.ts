@@ -101,6 +101,10 @@ describeRedis('where the keys of tenants live', redis => {
       'users with clients of their own',
       () => ({ open: () => connect(), users: { admin: connect(), secret: secret('x'.repeat(32)) } }),
     ],
+    [
+      'users on several servers',
+      () => ({ clients: { one: connect() }, users: { admin: connect(), secret: secret('x'.repeat(32)) } }),
+    ],
     ['users with a short secret', () => ({ client: connect(), users: { admin: connect(), secret: secret('short') } })],
   ])('refuses options with %s', (_, options) => {
     expect(() => redisKeyspace(options())).toThrow(expect.objectContaining({ code: 'ARGUMENT_INVALID' }))
@@ -133,11 +137,12 @@ describeRedis('where the keys of tenants live', redis => {
     const dump = (await db.dumpBuffer('k')) as Buffer
     await db.call('restore', 'again', 0, dump)
     expect((await connect().keys('*')).sort()).toEqual(['t:a:again', 't:a:k'])
-    const bad = isolation({ client: connect(), commands: ['json.get', 'migrate'] })
+    const bad = isolation({ client: connect(), commands: ['json.get', 'migrate', 'blpop'] })
     await expect(bad.ready()).rejects.toMatchObject({ code: 'UNSAFE_CONFIGURATION' })
     expect((await bad.verify()).map(({ id, object }) => `${id} ${object}`)).toEqual([
       'C1 command json.get',
       'C1 command migrate',
+      'C1 command blpop',
     ])
     await expect(bad.handle(() => tenantOf('a')).get('k')).rejects.toMatchObject({ code: 'UNSAFE_CONFIGURATION' })
     await connect().flushall()

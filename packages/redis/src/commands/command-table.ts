@@ -34,7 +34,7 @@ export const tableRows: readonly (readonly [name: string, spec: KeySpec])[] = Ob
 
 /** Commands that can make a connection wait, and so everybody who shares it. */
 export const blockingCommands: ReadonlySet<string> = new Set(
-  'blmove brpoplpush blpop brpop bzpopmax bzpopmin blmpop bzmpop xread xreadgroup wait'.split(' '),
+  'blmove brpoplpush blpop brpop bzpopmax bzpopmin blmpop bzmpop xread xreadgroup'.split(' '),
 )
 
 /** Commands whose second word says what they do. */

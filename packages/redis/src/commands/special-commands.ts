@@ -186,8 +186,8 @@ export const specialCommands: Readonly<Record<string, CommandRule>> = {
   'pubsub numsub': { rewrite: numbers },
   'pubsub shardnumsub': { rewrite: numbers },
   'cluster keyslot': { rewrite: (args, context) => void wrapAt(args, 1, context) },
-  ...Object.fromEntries(['ping', 'echo', 'time', 'wait'].map(name => [name, { rewrite: asItIs }])),
-  ...Object.fromEntries(['multi', 'exec', 'discard', 'unwatch', 'quit'].map(name => [name, own(asItIs)])),
+  ...Object.fromEntries(['ping', 'echo', 'time'].map(name => [name, { rewrite: asItIs }])),
+  ...Object.fromEntries(['multi', 'exec', 'discard', 'unwatch', 'quit', 'wait'].map(name => [name, own(asItIs)])),
   ...Object.fromEntries(
     ['watch', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe'].map(name => [
       name,

@@ -52,10 +52,11 @@ export function routes(
   if ([client, clients, open].filter(each => each !== undefined).length !== 1) {
     throw new TenancyError('ARGUMENT_INVALID', { field: 'client', rule: 'give one of "client", "clients" and "open"' })
   }
-  if (open !== undefined && logIn !== undefined) {
+  // One administrator reaches one server.
+  if (client === undefined && logIn !== undefined) {
     throw new TenancyError('ARGUMENT_INVALID', {
       field: 'users',
-      rule: 'give "client" or "clients" with it, not "open"',
+      rule: 'give "client" with it, not "clients" or "open"',
     })
   }
   const named = new Map(Object.entries(clients ?? {}))

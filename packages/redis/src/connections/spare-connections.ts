@@ -6,6 +6,8 @@ import { isCluster, optionsOf } from './check-client.ts'
 export interface SpareOptions {
   /** How many there may be at once. Default 10. */
   readonly max?: number
+  /** How many of them one tenant may have, so that others find some. Default half of them. */
+  readonly perTenant?: number
   /** For how many milliseconds a command waits for one. Default 10 000. */
   readonly wait?: number
 }
@@ -22,20 +24,38 @@ export interface SpareConnections {
 interface Spare {
   readonly of: Redis | Cluster
   readonly connection: Redis | Cluster
-  isBusy: boolean
+  /** The tenant that has it now. */
+  user: string | undefined
 }
 
-/** At most so many connections, made when they are needed and kept; an unused one makes room for that of another client. */
-export function spareConnections({ max = 10, wait = 10_000 }: SpareOptions): SpareConnections {
-  checkWholeNumbers({ max, wait })
+interface Waiter {
+  readonly tenant: string
+  readonly wake: () => void
+}
+
+/** At most so many connections, shared fairly among tenants, made when they are needed and kept; an unused one makes room for that of another client. */
+export function spareConnections({
+  max = 10,
+  perTenant = Math.ceil(max / 2),
+  wait = 10_000,
+}: SpareOptions): SpareConnections {
+  checkWholeNumbers({ max, perTenant, wait })
   const spares = new Set<Spare>()
-  const queue: (() => void)[] = []
+  const queue: Waiter[] = []
   let isClosed = false
 
-  function take(client: Redis | Cluster): Spare | undefined {
-    const unused = [...spares].filter(({ isBusy }) => !isBusy)
+  function hasRoom(tenant: string): boolean {
+    return [...spares].filter(({ user }) => user === tenant).length < perTenant
+  }
+
+  function take(tenant: string, client: Redis | Cluster): Spare | undefined {
+    if (!hasRoom(tenant)) return undefined
+    const unused = [...spares].filter(({ user }) => user === undefined)
     const there = unused.find(spare => spare.of === client)
-    if (there !== undefined) return occupy(there)
+    if (there !== undefined) {
+      there.user = tenant
+      return there
+    }
     if (spares.size >= max) {
       const [oldest] = unused
       if (oldest === undefined) return undefined
@@ -44,13 +64,8 @@ export function spareConnections({ max = 10, wait = 10_000 }: SpareOptions): Spa
     const connection: Redis | Cluster = isCluster(client) ? client.duplicate() : client.duplicate()
     // Whoever waits for the answer hears of it.
     connection.on('error', () => undefined)
-    const spare: Spare = { of: client, connection, isBusy: false }
+    const spare: Spare = { of: client, connection, user: tenant }
     spares.add(spare)
-    return occupy(spare)
-  }
-
-  function occupy(spare: Spare): Spare {
-    spare.isBusy = true
     return spare
   }
 
@@ -63,29 +78,34 @@ export function spareConnections({ max = 10, wait = 10_000 }: SpareOptions): Spa
     const since = performance.now()
     for (let isFirst = false; ; isFirst = true) {
       if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: 'The isolation' })
-      const spare = isFirst || queue.length === 0 ? take(client) : undefined
+      // Whoever came first is served first, but for a tenant that has its share already.
+      const isNext = isFirst || !queue.some(waiter => hasRoom(waiter.tenant))
+      const spare = isNext ? take(tenant.id, client) : undefined
       if (spare !== undefined) return spare
       const left = wait - (performance.now() - since)
-      if (left <= 0 || !(await woken(left, isFirst))) {
+      if (left <= 0 || !(await woken(tenant.id, left, isFirst))) {
         const waited = Math.round(performance.now() - since)
         throw new TenancyError('POOL_EXHAUSTED', { tenant: tenant.id, waited, retryAfter: 1, limit: 'budget' })
       }
     }
   }
 
-  function woken(patience: number, isFirst: boolean): Promise<boolean> {
+  function woken(tenant: string, patience: number, isFirst: boolean): Promise<boolean> {
     return new Promise(resolve => {
-      const timer = setTimeout(() => end(false), patience)
-      const wake = () => end(true)
       const end = (isAwake: boolean) => {
         clearTimeout(timer)
-        const at = queue.indexOf(wake)
-        if (at !== -1) queue.splice(at, 1)
+        queue.splice(queue.indexOf(waiter), 1)
         resolve(isAwake)
       }
-      if (isFirst) queue.unshift(wake)
-      else queue.push(wake)
+      const waiter: Waiter = { tenant, wake: () => end(true) }
+      const timer = setTimeout(() => end(false), patience)
+      if (isFirst) queue.unshift(waiter)
+      else queue.push(waiter)
     })
+  }
+
+  function wakeNext(): void {
+    queue.find(waiter => hasRoom(waiter.tenant))?.wake()
   }
 
   return {
@@ -97,14 +117,14 @@ export function spareConnections({ max = 10, wait = 10_000 }: SpareOptions): Spa
         const answer: unknown = await command.promise
         // ioredis gave up waiting by itself, and the server waits on: the next one's command would stand behind this one.
         if (answer === null && optionsOf(client).blockingTimeout !== undefined) drop(spare)
-        else spare.isBusy = false
+        else spare.user = undefined
         return answer
       } catch (error) {
         // What it still waits for would be the next one's answer (threats C9).
         drop(spare)
         throw error
       } finally {
-        queue[0]?.()
+        wakeNext()
       }
     },
     leave(client) {
@@ -113,7 +133,7 @@ export function spareConnections({ max = 10, wait = 10_000 }: SpareOptions): Spa
     close() {
       isClosed = true
       for (const spare of [...spares]) drop(spare)
-      for (const wake of [...queue]) wake()
+      for (const waiter of [...queue]) waiter.wake()
     },
   }
 }
