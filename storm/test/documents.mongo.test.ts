@@ -8,12 +8,12 @@ import { storm } from '../src/documents/storm.ts'
 describeMongo('the storm over documents', () => {
   const size = { tenants: 50, workers: 64, seed: 1 }
 
-  it('M1 M2 nothing of one tenant reaches another in 4,000 operations', async () => {
-    const { tally, compared } = await storm({ ...size, operations: 4000 })
+  it('M1 M2 nothing of one tenant reaches another in 1,000 operations', async () => {
+    const { tally, compared } = await storm({ ...size, operations: 1000 })
     assert.deepEqual(tally.problems, [])
-    assert.equal(tally.operations, 4000)
-    assert.ok(tally.rows > 2000 && compared > 300, `${tally.rows} ${compared}`)
-    assert.ok(tally.answered > 2000, `${tally.answered}`)
+    assert.equal(tally.operations, 1000)
+    assert.ok(tally.rows > 500 && compared > 300, `${tally.rows} ${compared}`)
+    assert.ok(tally.answered > 500, `${tally.answered}`)
   }, 120_000)
 
   it.for(Object.entries(mutants))('catches that %s', { timeout: 120_000 }, async ([, broken]) => {
