@@ -2,6 +2,7 @@ import { createTenancy, header, type Logger } from '@tenantry/core'
 import { tenantPlugin } from '@tenantry/fastify'
 import { apiKey, type JwtIssuer, jwt, memoryApiKeys } from '@tenantry/identity'
 import { type FastifyInstance, fastify } from 'fastify'
+import { beginLogins } from './begin-login.ts'
 import { healthRoutes } from './health-routes.ts'
 import { inferenceRoutes } from './inference-routes.ts'
 import { oidcRoutes } from './oidc-routes.ts'
@@ -70,7 +71,8 @@ export async function openApp(options: AppOptions): Promise<App> {
     logger.info(done, `${method} ${routeOptions.url ?? 'nowhere'}: ${reply.statusCode}`)
   })
   server.register(healthRoutes, { tenants, stores, isOperator })
-  server.register(oidcRoutes, { tenants })
+  const begin = beginLogins(({ id }) => tenants.config(id), operatorKey)
+  server.register(oidcRoutes, { tenants, begin, logger })
   server.register(operatorRoutes, { tenants, keys, isOperator })
   server.register(async scope => {
     scope.register(tenantPlugin, { tenancy })

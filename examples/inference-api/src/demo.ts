@@ -2,6 +2,7 @@ import { conclude, demoOptions, keepServing } from '@tenantry/demo'
 import { findRedis, type MongoServer, type RedisServer, startMongo, startRedis } from '@tenantry/servers'
 import { openApp } from './app.ts'
 import { deploy } from './deployment.ts'
+import { startProvider } from './local-provider.ts'
 import { memoryLogger } from './memory-logger.ts'
 import { play } from './play.ts'
 import { tokenSigner } from './token-signer.ts'
@@ -41,7 +42,9 @@ async function startServers(): Promise<{ mongo: MongoServer; redis: [RedisServer
 }
 
 async function show({ mongo, redis }: { mongo: MongoServer; redis: [RedisServer, RedisServer] }): Promise<void> {
-  const deployment = deploy({ mongo, redis })
+  const provider = await startProvider()
+  running.push({ stop: provider.close })
+  const deployment = deploy({ mongo, redis, issuer: provider.issuerOf('initech') })
   const signer = await tokenSigner()
   const { logger, records } = memoryLogger()
   const options = { env: deployment, issuers: [signer.issuer], transactions: mongo.hasTransactions, limit: 3, logger }
@@ -57,7 +60,7 @@ async function show({ mongo, redis }: { mongo: MongoServer; redis: [RedisServer,
   const tries = [
     `curl -X POST ${api}/v1/api-keys ${operator} -H 'content-type: application/json' -d '{"tenant_id":"acme_corp"}'`,
     `curl -X GET ${api}/v1/some-endpoint -H 'x-api-key: acme_corp_sk_…'`,
-    `curl -X POST ${api}/v1/auth/oidc/login -H 'content-type: application/json' -d '{"tenant_id":"acme_corp"}'`,
+    `curl -i -X POST ${api}/v1/auth/oidc/login -H 'content-type: application/json' -d '{"tenant_id":"initech"}'`,
     `curl ${api}/health ${operator}`,
   ]
   conclude(results, {

@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto'
 export interface Servers {
   readonly mongo: { readonly url: string; readonly prefix: string }
   readonly redis: readonly [Address, Address]
+  /** Of initech's provider. */
+  readonly issuer: string
 }
 
 interface Address {
@@ -12,7 +14,7 @@ interface Address {
 }
 
 /** The environment of three tenants: two share a Redis server by number, the third has one of its own (I18, I40). */
-export function deploy({ mongo, redis: [first, second] }: Servers) {
+export function deploy({ mongo, redis: [first, second], issuer }: Servers) {
   const of = (id: string, name: string, { host, port }: Address, redis_db: number, more: object = {}) => ({
     tenant_id: id,
     name,
@@ -24,7 +26,7 @@ export function deploy({ mongo, redis: [first, second] }: Servers) {
   })
   const oidc = {
     frontend_url: 'https://app.initech.example',
-    oidc_issuer: 'https://keycloak.example.com/realms/initech',
+    oidc_issuer: issuer,
     oidc_client_id: 'inference-api-client',
     // In a variable of its own, where a secret manager would put it (I43).
     oidc_client_secret: { env: 'INITECH_OIDC_SECRET' },

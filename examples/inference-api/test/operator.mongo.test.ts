@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto'
+import { jwtDecrypt } from 'jose'
 import { expect, it } from 'vitest'
 import { readable } from '../src/memory-logger.ts'
 import { bearer, describeStores, problemIn, run, some } from './support.ts'
@@ -35,10 +37,26 @@ describeStores('the operator, and the login', house => {
     expect((await send('GET', some, next.headers)).status).toBe(200)
   })
 
-  it('I20 a tenant with a provider has a login, which is not built yet; without one, or no tenant, the answer is one', async () => {
-    const { send } = await run(house)
+  it('I20 I37 a login goes to the provider of the tenant that the body names; without one, or no tenant, the answer is one', async () => {
+    const { app, send } = await run(house)
     const login = (body?: unknown) => send('POST', '/v1/auth/oidc/login', {}, body)
-    expect(await login({ tenant_id: 'initech' })).toMatchObject({ status: 501, body: { status: 501 } })
+    const begun = await app.server.inject({
+      method: 'POST',
+      url: '/v1/auth/oidc/login',
+      payload: { tenant_id: 'initech' },
+    })
+    expect(begun.statusCode).toBe(303)
+    const to = new URL(String(begun.headers.location))
+    expect(to.href.split('?')[0]).toBe(`${house.provider.issuerOf('initech')}/auth`)
+    const { state, nonce, code_challenge, ...rest } = Object.fromEntries(to.searchParams)
+    expect(rest).toEqual({
+      client_id: 'inference-api-client',
+      redirect_uri: 'https://api.platform.example/v1/auth/oidc/callback',
+      response_type: 'code',
+      scope: 'openid profile email',
+      code_challenge_method: 'S256',
+    })
+    for (const each of [state, nonce, code_challenge]) expect(each?.length).toBeGreaterThan(40)
     const without = await login({ tenant_id: 'globex_inc' })
     expect(without).toMatchObject({ status: 404, body: { title: 'There is no login by OIDC for this tenant.' } })
     expect(await login({ tenant_id: 'umbrella' })).toEqual(without)
@@ -46,10 +64,39 @@ describeStores('the operator, and the login', house => {
       expect((await login(bad)).status).toBe(400)
   })
 
+  it('I37 the state is bound to the tenant, is another each time, and cannot be read or changed', async () => {
+    const { app, deployment } = await run(house)
+    const stateOf = async () => {
+      const { headers } = await app.server.inject({
+        method: 'POST',
+        url: '/v1/auth/oidc/login',
+        payload: { tenant_id: 'initech' },
+      })
+      return new URL(String(headers.location)).searchParams.get('state') ?? ''
+    }
+    const [one, two] = [await stateOf(), await stateOf()]
+    expect(one).not.toBe(two)
+    expect(Buffer.from(one, 'base64url').toString('latin1')).not.toContain('initech')
+    const key = createHmac('sha256', deployment.OPERATOR_KEY).update('oidc state').digest()
+    const { payload } = await jwtDecrypt(one, key)
+    expect(payload).toMatchObject({ tenant_id: 'initech', nonce: expect.any(String), verifier: expect.any(String) })
+    const end = one.at(-2) === 'A' ? 'B' : 'A'
+    await expect(jwtDecrypt(`${one.slice(0, -2)}${end}${one.slice(-1)}`, key)).rejects.toThrow()
+  })
+
   it('I20 I26 a login that names no tenant is that of the default tenant', async () => {
     const { send } = await run(house, undefined, { env: { DEFAULT_TENANT_ID: 'initech' } })
-    expect((await send('POST', '/v1/auth/oidc/login', {}, {})).status).toBe(501)
+    expect((await send('POST', '/v1/auth/oidc/login', {}, {})).status).toBe(303)
     expect((await (await run(house)).send('POST', '/v1/auth/oidc/login', {}, {})).status).toBe(404)
+  })
+
+  it('I37 a provider that cannot be reached is not the caller’s fault, and is asked again', async () => {
+    const { send } = await run({
+      ...house,
+      provider: { ...house.provider, issuerOf: () => 'http://127.0.0.1:9/realms/none' },
+    })
+    for (const _ of [1, 2])
+      expect((await send('POST', '/v1/auth/oidc/login', {}, { tenant_id: 'initech' })).status).toBe(502)
   })
 
   it('I45 I48 no secret of the configuration, no key and no token is in an answer or in the log', async () => {

@@ -4,6 +4,7 @@ import { describeMongo, type MongoForTests } from '@tenantry/servers/vitest'
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest'
 import { type App, type AppOptions, openApp } from '../src/app.ts'
 import { type Deployment, deploy } from '../src/deployment.ts'
+import { type LocalProvider, startProvider } from '../src/local-provider.ts'
 import { type LogRecord, memoryLogger } from '../src/memory-logger.ts'
 import { type TokenSigner, tokenSigner } from '../src/token-signer.ts'
 
@@ -15,6 +16,7 @@ export interface House {
   readonly mongo: MongoForTests
   readonly redis: readonly [RedisServer, RedisServer]
   readonly signer: TokenSigner
+  readonly provider: LocalProvider
 }
 
 /** The API, listening, until the test has ended. */
@@ -41,11 +43,14 @@ export function describeStores(name: string, tests: (house: House) => void): voi
   describeMongo(name, mongo => {
     const servers: RedisServer[] = []
     let signer: TokenSigner | undefined
+    let provider: LocalProvider | undefined
     beforeAll(async () => {
       for (const _ of ['first', 'second']) servers.push(await startRedis())
       signer = await tokenSigner()
+      provider = await startProvider()
     })
     afterAll(async () => {
+      await provider?.close()
       for (const server of servers.splice(0)) await server.stop()
     })
     tests({
@@ -56,6 +61,10 @@ export function describeStores(name: string, tests: (house: House) => void): voi
       get signer() {
         if (signer === undefined) throw new Error('There is a signer in hooks and tests only.')
         return signer
+      },
+      get provider() {
+        if (provider === undefined) throw new Error('There is a provider in hooks and tests only.')
+        return provider
       },
     })
   })
@@ -69,9 +78,13 @@ export async function run(
   change: (tenants: Config[]) => readonly Config[] = tenants => tenants,
   options: Partial<AppOptions> = {},
 ): Promise<Running> {
-  const { mongo, redis, signer } = house
+  const { mongo, redis, signer, provider } = house
   const { logger, records } = memoryLogger()
-  const plan = deploy({ mongo: { url: mongo.url, prefix: `${mongo.prefix}${++runs}_` }, redis })
+  const plan = deploy({
+    mongo: { url: mongo.url, prefix: `${mongo.prefix}${++runs}_` },
+    redis,
+    issuer: provider.issuerOf('initech'),
+  })
   const deployment = { ...plan, TENANT_CONFIGS: JSON.stringify(change(JSON.parse(plan.TENANT_CONFIGS))) }
   const env = { ...deployment, ...options.env }
   const transactions = mongo.hasTransactions

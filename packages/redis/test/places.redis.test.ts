@@ -54,6 +54,18 @@ describeRedis('where the keys of tenants live', redis => {
     await connect().flushall()
   })
 
+  it('I33 C13 a tenant with a server of its own has that server’s memory, and nobody else’s', async () => {
+    const small = await redis.another({ args: ['--maxmemory', '2mb', '--maxmemory-policy', 'noeviction'] })
+    const keys = isolation({ clients: { roomy: connect(), small: connect(small.url) } })
+    const [a, b] = [
+      keys.handle(() => tenantOf('a', { redis: 'roomy' })),
+      keys.handle(() => tenantOf('b', { redis: 'small' })),
+    ]
+    await expect(b.set('k', 'x'.repeat(3_000_000)).then(() => b.set('l', 'x'))).rejects.toThrow(/OOM/)
+    expect(await a.set('k', 'x'.repeat(3_000_000))).toBe('OK')
+    await a.flushTenant()
+  })
+
   it('I08 C12 a client for each tenant, opened when it is used, within the cap', async () => {
     let open = 0
     let most = 0
