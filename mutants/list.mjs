@@ -265,7 +265,7 @@ export const mutants = [
   { name: 'Redis: a source that hands out one object has one key space', ...redis('keyspace', 'keyspace', 'unit'), find: "before !== undefined && before.tenant === tenant.id", replace: 'before !== undefined' },
   { name: 'Redis: an unknown command is sent', ...redis('commands/scope-command', 'commands'), find: "if (find === undefined) throw refusal(name, 'it is not known to stay within one tenant', advice)", replace: "if (find === undefined) return { ...traitsOf(name), rewrite: () => undefined }" },
   { name: 'Redis: a shared connection is changed', ...redis('commands/scope-command', 'commands'), find: 'if (rule.needsOwn === true && terms.own === undefined) {', replace: "if (rule.name === '' && terms.own === undefined) {" },
-  { name: 'Redis: a command that blocks holds up all', ...redis('handle', 'commands'), find: '      if (isLong) return spares.send(tenant, client, command)\n', replace: '' },
+  { name: 'Redis: a command that blocks holds up all', ...redis('handle', 'commands'), find: '    if (isLong) return spares.send(tenant, client, command)\n', replace: '' },
   { name: 'Redis: keys behind a number are not counted', ...redis('commands/key-spec', 'commands'), find: 'if (at + count >= args.length && count > 0) return undefined', replace: "if (at < 0) return undefined" },
   { name: 'Redis: a number that the server reads in another way', ...redis('commands/key-spec', 'commands'), find: '/^(?:0|[1-9]\\d{0,8})$/.test(text)', replace: "/\\d/.test(text)" },
   { name: 'Redis: SCAN without a pattern sees all', ...redis('commands/special-commands', 'commands'), find: "if (!isBound) args.push('MATCH', context.names.all)", replace: "if (!isBound) args.push('COUNT', '10')" },

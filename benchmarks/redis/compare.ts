@@ -39,10 +39,8 @@ export async function compareCommands(
   const isolation = redisKeyspace({ client, logger })
   const scoped = isolation.handle(() => current)
   await isolation.ready()
-  const prefixOf = (at: number): string => {
-    current = tenants[at % tenants.length] as Tenant
-    return `t:${current.id}:`
-  }
+  const tenantAt = (at: number): Tenant => tenants[at % tenants.length] as Tenant
+  const prefixOf = (at: number): string => `t:${tenantAt(at).id}:`
   for (let at = 0; at < tenants.length; at++) {
     const prefix = prefixOf(at)
     for (let key = 0; key < 20; key++) await raw.set(`${prefix}key:${key}`, `value ${key}`.repeat(10))
@@ -52,14 +50,14 @@ export async function compareCommands(
     get: {
       byHand: (at: number) => raw.get(`${prefixOf(at)}key:${at % 20}`),
       scoped: (at: number) => {
-        prefixOf(at)
+        current = tenantAt(at)
         return scoped.get(`key:${at % 20}`)
       },
     },
     set: {
       byHand: (at: number) => raw.set(`${prefixOf(at)}key:${at % 20}`, value, 'EX', 600),
       scoped: (at: number) => {
-        prefixOf(at)
+        current = tenantAt(at)
         return scoped.set(`key:${at % 20}`, value, 'EX', 600)
       },
     },
@@ -72,7 +70,7 @@ export async function compareCommands(
         return pipeline.exec()
       },
       scoped: (at: number) => {
-        prefixOf(at)
+        current = tenantAt(at)
         const pipeline = scoped.pipeline()
         for (let key = 0; key < inBatch; key += 2) pipeline.get(`key:${key}`).set(`key:${key + 1}`, value)
         return pipeline.exec()

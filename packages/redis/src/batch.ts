@@ -9,6 +9,8 @@ import { connectionError } from './redis-error.ts'
 export interface BatchParts {
   readonly isTransaction: boolean
   readonly commands: readonly (readonly [name: string, ...args: unknown[]])[] | undefined
+  /** By which client they will go, where that is known already. */
+  client(): Redis | Cluster | undefined
   /** @throws {TenancyError} for a command that must not be sent. */
   scope(command: Command): void
   send(work: (client: Redis | Cluster) => Promise<unknown>): Promise<unknown>
@@ -18,28 +20,37 @@ export interface BatchParts {
 type Pipeline = { sendCommand(command: Command): unknown; exec(): Promise<unknown> }
 
 /** Commands that are sent together, with the surface of a pipeline of ioredis. */
-export function batchOf({ isTransaction, commands, scope, send }: BatchParts): ChainableCommander {
+export function batchOf({ isTransaction, commands, client, scope, send }: BatchParts): ChainableCommander {
+  // Until it is known by which client they go, they are kept here. A pipeline whose `exec` is never called sends nothing.
   const queue: Command[] = []
+  const there = client()
+  const pipeline = there && pipelineOf(there)
+  let count = 0
   let isSent = false
 
+  function pipelineOf(each: Redis | Cluster): Pipeline {
+    return (isTransaction ? each.multi() : each.pipeline()) as unknown as Pipeline
+  }
+
   function add(name: unknown, args: unknown[], encoding: BufferEncoding | null): unknown {
-    const callback = typeof args.at(-1) === 'function' ? args.pop() : undefined
+    const callback = typeof args[args.length - 1] === 'function' ? args.pop() : undefined
     const command = makeCommand(name, args, encoding, callback)
     scope(command)
-    queue.push(command)
+    count += 1
+    if (pipeline === undefined) queue.push(command)
+    else pipeline.sendCommand(command)
     return batch
   }
 
   async function exec(): Promise<unknown> {
     if (isSent) throw refusal('exec', 'the batch was sent already', 'Begin another one.')
     isSent = true
-    return send(async client => {
-      const pipeline = (isTransaction ? client.multi() : client.pipeline()) as unknown as Pipeline
-      for (const command of queue) pipeline.sendCommand(command)
+    return send(async each => {
+      const sending = pipeline ?? pipelineOf(each)
+      for (const command of queue) sending.sendCommand(command)
       try {
-        const results = await pipeline.exec()
-        if (Array.isArray(results)) for (const result of results) withCode(result as [Error | null, unknown])
-        return results
+        const results = await sending.exec()
+        return Array.isArray(results) ? withCodes(results as [Error | null, unknown][]) : results
       } catch (error) {
         throw connectionError(error as Error)
       }
@@ -61,14 +72,18 @@ export function batchOf({ isTransaction, commands, scope, send }: BatchParts): C
       return results
     },
     get length() {
-      return queue.length
+      return count
     },
   }
   for (const [name, ...args] of commands ?? []) add(name, args, 'utf8')
   return batch as unknown as ChainableCommander
 }
 
-/** Gives a lost connection its code, in a result that is an error, or nothing and the answer. */
-function withCode(result: [Error | null, unknown]): void {
-  if (result[0]) result[0] = connectionError(result[0])
+/** Gives lost connections their codes, in results that are each an error, or nothing and the answer. */
+function withCodes(results: [Error | null, unknown][]): unknown {
+  for (let at = 0; at < results.length; at++) {
+    const result = results[at]
+    if (result?.[0]) result[0] = connectionError(result[0])
+  }
+  return results
 }

@@ -87,21 +87,29 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
 
   function dispatch(tenant: Tenant, command: Command): Promise<unknown> {
     const rule = ruleOf(command, terms)
-    const isLong = mayBlock(rule, command)
+    const isLong = rule.blocks !== false && mayBlock(rule, command)
     scopeCommand(command, namesFor(tenant), terms, rule)
     const { reject } = command
     command.reject = error => reject(connectionError(error))
-    const work = (client: Redis | Cluster): Promise<unknown> => {
-      if (rule.tellsNames && isCluster(client)) {
-        throw refusal(rule.name, 'on a cluster it asks one node of many', 'Use scanAll().')
-      }
-      if (holdsNames(rule)) sentBy.set(command, client)
-      if (isLong) return spares.send(tenant, client, command)
-      client.sendCommand(command)
-      return command.promise
-    }
     const standing = rule.tellsNames && admin !== undefined ? admin(tenant) : routes.standing(tenant)
-    return standing === undefined ? routes.use(tenant, work) : work(standing)
+    if (standing !== undefined) return sendBy(standing, tenant, command, rule, isLong)
+    return routes.use(tenant, client => sendBy(client, tenant, command, rule, isLong))
+  }
+
+  function sendBy(
+    client: Redis | Cluster,
+    tenant: Tenant,
+    command: Command,
+    rule: Rule,
+    isLong: boolean,
+  ): Promise<unknown> {
+    if (rule.tellsNames && isCluster(client)) {
+      throw refusal(rule.name, 'on a cluster it asks one node of many', 'Use scanAll().')
+    }
+    if (holdsNames(rule)) sentBy.set(command, client)
+    if (isLong) return spares.send(tenant, client, command)
+    client.sendCommand(command)
+    return command.promise
   }
 
   const withClient =
@@ -135,9 +143,10 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     return batchOf({
       isTransaction,
       commands,
+      client: () => (parts.isReady() ? routes.standing(tenant) : undefined),
       scope(command) {
         const rule = ruleOf(command, terms)
-        if (mayBlock(rule, command) || (rule.tellsNames && asksMany(tenant))) {
+        if ((rule.blocks !== false && mayBlock(rule, command)) || (rule.tellsNames && asksMany(tenant))) {
           throw refusal(rule.name, 'it is not for a pipeline that tenants share', 'Send it by itself.')
         }
         scopeCommand(command, own, terms, rule)

@@ -120,7 +120,10 @@ export function scopeCommand(command: Command, names: Names, terms: Terms, rule 
 function prefix(args: Argument[], names: Names, { name, read }: Rule, find: FindKeys): ReadReply | undefined {
   const positions = find(args)
   if (positions === undefined) throw refusal(name, 'its keys cannot be found', 'Write it as the manual of Redis does.')
-  for (const at of positions) args[at] = names.wrap(args[at] as Argument, name)
+  for (let at = 0; at < positions.length; at++) {
+    const position = positions[at] as number
+    args[position] = names.wrap(args[position] as Argument, name)
+  }
   return read
 }
 
