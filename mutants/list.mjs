@@ -285,7 +285,7 @@ export const mutants = [
   { name: 'Redis: a subscription is forgotten', ...redis('connections/fenced-redis', 'connection'), find: '      scoped.add(again)\n', replace: '' },
   { name: 'Redis: messages keep the tenant’s prefix', ...redis('connections/fenced-redis', 'commands'), find: '(at < count ? fence.unwrap(arg) : arg)', replace: 'arg' },
   { name: 'Redis: a connection works for whoever has it', ...redis('open-connection', 'connection'), find: 'if (current.id !== tenant.id) throw', replace: "if (current.id === '') throw" },
-  { name: 'Redis: a pipeline that is kept is sent', ...redis('handle', '../../../storm/test/keyspace'), find: "        const now = source()\n        if (now.id !== tenant.id) throw mismatch(tenant, now)\n", replace: '' },
+  { name: 'Redis: a pipeline that is kept is sent', ...redis('handle', '../../../storm/test/keyspace'), find: '      if (now.id !== tenant.id) throw mismatch(tenant, now)\n      return parts.isReady()\n', replace: "      return now.id !== '' && parts.isReady()\n" },
   { name: 'Redis: what cannot be written is queued', ...redis('commands/make-command', 'attack'), find: '  checkArguments(command)\n  return command', replace: '  return command' },
   { name: 'Redis: a pipeline of a connection is sent by anybody', ...redis('connections/fenced-redis', 'attack'), find: '      fence.enter()\n', replace: '' },
   { name: 'Redis: an error of a login shows the password', ...redis('redis-error', 'attack'), find: '  if (isOfLogin(error)) {', replace: "  if (error.name === '') {" },

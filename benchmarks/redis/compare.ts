@@ -80,7 +80,7 @@ export async function compareCommands(
   const found: Comparison[] = []
   for (const [what, pair] of Object.entries(subjects)) {
     for (const concurrency of [1, 16]) {
-      const share = what.startsWith('a pipeline') ? Math.ceil(operations / 8) : operations
+      const share = what.startsWith('a pipeline') ? Math.ceil(operations / 2) : operations
       const times = await interleave(pair, {
         title: `${what}, ${concurrency} at a time`,
         rounds,

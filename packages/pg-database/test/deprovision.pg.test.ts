@@ -1,7 +1,7 @@
 import type { Tenant } from '@tenantry/core'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type PgDatabase, postgresLeases } from '../src/index.ts'
 import { databaseIsolation, failureOf, type Ground, makeGround, silent, tenantOn } from './support.ts'
 
@@ -103,7 +103,8 @@ describePostgres('erasing a tenant’s database', server => {
     // What a lease is that was issued at the last moment: the role that it is for is another one now.
     await ground.admin.query(`begin; set local role ${ground.prefix}broker; revoke ${owner} from ${login}; commit`)
     await ground.admin.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = $1', [login])
-    const now = await isolation.handle(() => tenant).query('select session_user as login')
+    // The server has ended the session; the pool may hear of it a moment later.
+    const now = await vi.waitFor(() => isolation.handle(() => tenant).query('select session_user as login'))
     expect(now.rows[0].login).not.toBe(login)
     await isolation.deprovision(tenant)
   })

@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { ChainableCommander, Cluster, Command, Redis } from 'ioredis'
-import { makeCommand } from './commands/make-command.ts'
+import { checkName, makeCommand } from './commands/make-command.ts'
 import { refusal } from './commands/refusal.ts'
-import { type Batch, batchMethods, sender } from './methods.ts'
+import { createBatch } from './methods.ts'
 import { connectionError } from './redis-error.ts'
 
 /** What a batch is made of. */
@@ -10,21 +10,22 @@ export interface BatchParts {
   readonly isTransaction: boolean
   readonly commands: readonly (readonly [name: string, ...args: unknown[]])[] | undefined
   /** By which client they will go, where that is known already. */
-  client(): Redis | Cluster | undefined
+  readonly client: Redis | Cluster | undefined
   /** @throws {TenancyError} for a command that must not be sent. */
   scope(command: Command): void
   send(work: (client: Redis | Cluster) => Promise<unknown>): Promise<unknown>
+  /** Whether it may be sent now, without waiting for anything. @throws {TenancyError} `SCOPE_MISMATCH` */
+  enter(): boolean
 }
 
 /** The driver's own pipeline, as far as it is needed. */
 type Pipeline = { sendCommand(command: Command): unknown; exec(): Promise<unknown> }
 
 /** Commands that are sent together, with the surface of a pipeline of ioredis. */
-export function batchOf({ isTransaction, commands, client, scope, send }: BatchParts): ChainableCommander {
+export function batchOf({ isTransaction, commands, client, scope, send, enter }: BatchParts): ChainableCommander {
   // Until it is known by which client they go, they are kept here. A pipeline whose `exec` is never called sends nothing.
   const queue: Command[] = []
-  const there = client()
-  const pipeline = there && pipelineOf(there)
+  const pipeline = client && pipelineOf(client)
   let count = 0
   let isSent = false
 
@@ -32,9 +33,9 @@ export function batchOf({ isTransaction, commands, client, scope, send }: BatchP
     return (isTransaction ? each.multi() : each.pipeline()) as unknown as Pipeline
   }
 
-  function add(name: unknown, args: unknown[], encoding: BufferEncoding | null): unknown {
+  function add(name: string, args: unknown[], encoding: BufferEncoding | null, isGiven = false): unknown {
     const callback = typeof args[args.length - 1] === 'function' ? args.pop() : undefined
-    const command = makeCommand(name, args, encoding, callback)
+    const command = makeCommand(isGiven ? checkName(name) : name, args, encoding, callback)
     scope(command)
     count += 1
     if (pipeline === undefined) queue.push(command)
@@ -45,22 +46,17 @@ export function batchOf({ isTransaction, commands, client, scope, send }: BatchP
   async function exec(): Promise<unknown> {
     if (isSent) throw refusal('exec', 'the batch was sent already', 'Begin another one.')
     isSent = true
-    return send(async each => {
+    if (pipeline !== undefined && enter()) return pipeline.exec().then(withCodes, fail)
+    return send(each => {
       const sending = pipeline ?? pipelineOf(each)
       for (const command of queue) sending.sendCommand(command)
-      try {
-        const results = await sending.exec()
-        return Array.isArray(results) ? withCodes(results as [Error | null, unknown][]) : results
-      } catch (error) {
-        throw connectionError(error as Error)
-      }
+      return sending.exec().then(withCodes, fail)
     })
   }
 
-  const batch: Batch = {
-    __proto__: batchMethods,
-    [sender]: add,
-    exec(callback?: (error: unknown, results?: unknown) => void) {
+  const batch = createBatch({
+    add,
+    exec(callback) {
       const results = exec()
       if (callback !== undefined) {
         const bound = AsyncResource.bind(callback)
@@ -71,19 +67,22 @@ export function batchOf({ isTransaction, commands, client, scope, send }: BatchP
       }
       return results
     },
-    get length() {
-      return count
-    },
-  }
-  for (const [name, ...args] of commands ?? []) add(name, args, 'utf8')
+    count: () => count,
+  })
+  for (const [name, ...args] of commands ?? []) add(name, args, 'utf8', true)
   return batch as unknown as ChainableCommander
 }
 
 /** Gives lost connections their codes, in results that are each an error, or nothing and the answer. */
-function withCodes(results: [Error | null, unknown][]): unknown {
+function withCodes(results: unknown): unknown {
+  if (!Array.isArray(results)) return results
   for (let at = 0; at < results.length; at++) {
-    const result = results[at]
-    if (result?.[0]) result[0] = connectionError(result[0])
+    const result = results[at] as [Error | null, unknown]
+    if (result[0]) result[0] = connectionError(result[0])
   }
   return results
+}
+
+function fail(error: Error): never {
+  throw connectionError(error)
 }

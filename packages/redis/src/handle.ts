@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type { Cluster, Command, Redis } from 'ioredis'
 import { batchOf } from './batch.ts'
-import { makeCommand } from './commands/make-command.ts'
+import { checkName, makeCommand } from './commands/make-command.ts'
 import { type Names, namesOf } from './commands/names.ts'
 import { refusal } from './commands/refusal.ts'
 import { mayBlock, type Rule, ruleOf, scopeCommand, type Terms } from './commands/scope-command.ts'
@@ -57,14 +57,14 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
   /** Whether the answer is looked into. */
   const holdsNames = (rule: Rule): boolean => rule.find === undefined || rule.read !== undefined || terms.envelope
 
-  function send(name: unknown, args: unknown[], encoding: BufferEncoding | null): unknown {
+  function send(name: string, args: unknown[], encoding: BufferEncoding | null, isGiven = false): unknown {
     const callback =
       typeof args[args.length - 1] === 'function'
         ? (args.pop() as (error: unknown, reply?: unknown) => void)
         : undefined
     let answer: Promise<unknown>
     try {
-      answer = sendNow(name, args, encoding)
+      answer = sendNow(name, args, encoding, isGiven)
     } catch (error) {
       answer = Promise.reject(error)
     }
@@ -78,10 +78,10 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     return answer
   }
 
-  function sendNow(name: unknown, args: unknown[], encoding: BufferEncoding | null): Promise<unknown> {
+  function sendNow(name: string, args: unknown[], encoding: BufferEncoding | null, isGiven: boolean): Promise<unknown> {
     // Asked first: without a tenant nothing is made of the command.
     const tenant = source()
-    const command = makeCommand(name, args, encoding)
+    const command = makeCommand(isGiven ? checkName(name) : name, args, encoding)
     return parts.isReady() ? dispatch(tenant, command) : parts.ready().then(() => dispatch(tenant, command))
   }
 
@@ -139,23 +139,30 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
   const batch = (isTransaction: boolean) => (commands?: Parameters<TenantRedis['pipeline']>[0]) => {
     const tenant = source()
     const own = namesFor(tenant)
+    const there = parts.isReady() ? routes.standing(tenant) : undefined
     const read: Command[] = []
+    function enter(): boolean {
+      const now = source()
+      if (now.id !== tenant.id) throw mismatch(tenant, now)
+      return parts.isReady()
+    }
     return batchOf({
       isTransaction,
       commands,
-      client: () => (parts.isReady() ? routes.standing(tenant) : undefined),
+      client: there,
+      enter,
       scope(command) {
         const rule = ruleOf(command, terms)
         if ((rule.blocks !== false && mayBlock(rule, command)) || (rule.tellsNames && asksMany(tenant))) {
           throw refusal(rule.name, 'it is not for a pipeline that tenants share', 'Send it by itself.')
         }
         scopeCommand(command, own, terms, rule)
-        if (holdsNames(rule)) read.push(command)
+        if (!holdsNames(rule)) return
+        if (there === undefined) read.push(command)
+        else sentBy.set(command, there)
       },
       async send(work) {
-        const now = source()
-        if (now.id !== tenant.id) throw mismatch(tenant, now)
-        if (!parts.isReady()) await parts.ready()
+        if (!enter()) await parts.ready()
         return routes.use(tenant, client => {
           for (const command of read) sentBy.set(command, client)
           return work(client)

@@ -1,29 +1,51 @@
 import { Redis } from 'ioredis'
 
-/** Makes and sends a command; what it returns is what the method returns. */
-export type Send = (name: unknown, args: unknown[], encoding: BufferEncoding | null) => unknown
+/**
+ * Makes and sends a command; what it returns is what the method returns.
+ *
+ * @param isGiven - whether the name is a value that the caller gave, and may be anything.
+ */
+export type Send = (name: string, args: unknown[], encoding: BufferEncoding | null, isGiven?: boolean) => unknown
 
-/** Where an object with the methods of Redis keeps how it sends. */
-export const sender = Symbol('sender')
+/** Where a handle keeps how it sends. */
+const sender = Symbol('sender')
 type Sender = { readonly [sender]: Send }
 
-/** A batch of commands: its methods give it back, so that calls can stand in a row. */
-export interface Batch extends Sender {
-  readonly __proto__: object
+/** A batch of commands, as its user has it. */
+export interface Batch {
   exec(callback?: (error: unknown, results?: unknown) => void): Promise<unknown>
   readonly length: number
 }
 
-/** The methods of a batch, by its own `this`. There are many batches, so that nothing is made for each. */
-export const batchMethods = Object.create(null) as object
+/** What a batch does. */
+export interface BatchActions {
+  readonly add: Send
+  readonly exec: Batch['exec']
+  count(): number
+}
+
+const actions = Symbol('actions')
+type WithActions = { readonly [actions]: BatchActions }
+
+// By their own `this`: there are many batches, so that nothing is made for each. Object.create gives all of them one shape, which a
+// literal with its prototype in it does not: the engine would look up every call anew.
+const batchMethods = Object.create(null) as object
+
+/** An object with a method for each command of Redis, which gives back what `add` does, so that calls can stand in a row. */
+export function createBatch(of: BatchActions): Batch {
+  const batch = Object.create(batchMethods)
+  batch[actions] = of
+  return batch
+}
 
 // Hundreds of methods, of which a handle uses some: each is made when it is first asked for, and needs no `this` then.
 const handleMethods = Object.create(null) as object
 
 function define(name: string, send: (sender: Send, args: unknown[]) => unknown): void {
   Object.defineProperty(batchMethods, name, {
-    value(this: Sender, ...args: unknown[]) {
-      return send(this[sender], args)
+    configurable: true,
+    value(this: WithActions, ...args: unknown[]) {
+      return send(this[actions].add, args)
     },
   })
   Object.defineProperty(handleMethods, name, {
@@ -41,8 +63,21 @@ for (const name of [...Redis.prototype.getBuiltinCommands(), 'monitor']) {
   define(name, (send, args) => send(name, args, 'utf8'))
   define(`${name}Buffer`, (send, args) => send(name, args, null))
 }
-define('call', (send, [name, ...args]) => send(name, args, 'utf8'))
-define('callBuffer', (send, [name, ...args]) => send(name, args, null))
+define('call', (send, [name, ...args]) => send(name as string, args, 'utf8', true))
+define('callBuffer', (send, [name, ...args]) => send(name as string, args, null, true))
+
+Object.defineProperties(batchMethods, {
+  exec: {
+    value(this: WithActions, callback?: Parameters<Batch['exec']>[0]) {
+      return this[actions].exec(callback)
+    },
+  },
+  length: {
+    get(this: WithActions) {
+      return this[actions].count()
+    },
+  },
+})
 
 /** An object with a method for each command of Redis, and its own members. */
 export function methodsOf<Own extends object>(send: Send, own: Own): Own {

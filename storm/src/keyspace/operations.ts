@@ -173,8 +173,10 @@ export const operations: readonly KeyspaceOperation[] = [
       const connection = await db.connection({ maxRetriesPerRequest: 0 })
       connection.on('error', () => undefined)
       const heard: string[] = []
-      connection.on('message', (_, text) => heard.push(text))
-      connection.on('pmessage', (_, __, text) => heard.push(text))
+      // On other channels "any command" publishes any word, in the key space of its own tenant.
+      const hear = (channel: string, text: string) => channel === 'news' && heard.push(text)
+      connection.on('message', hear)
+      connection.on('pmessage', (_, channel: string, text: string) => hear(channel, text))
       try {
         // The driver's own errors, as on any connection of ioredis.
         const isListening = await Promise.all([connection.subscribe('news'), connection.psubscribe('*')]).then(

@@ -1,26 +1,30 @@
 import { TenancyError } from '@tenantry/core'
 import { Command } from 'ioredis'
 import { refusal } from './refusal.ts'
-import { allowedNames } from './scope-command.ts'
 
-const known: ReadonlySet<unknown> = allowedNames
+/**
+ * The name of a command that a caller gave as a value.
+ *
+ * @throws {TenancyError} `STATEMENT_REFUSED` for one that is none: ioredis would look it up in objects of its own.
+ */
+export function checkName(name: unknown): string {
+  if (typeof name === 'string' && /^[a-z][a-z0-9._]{0,40}$/i.test(name)) return name
+  throw refusal('', 'its name is none', 'Call a command by its name.')
+}
 
 /**
  * A command of ioredis, not sent yet.
  *
- * @throws {TenancyError} `STATEMENT_REFUSED` for a name that is none: ioredis would look it up in objects of its own.
- * `ARGUMENT_INVALID` for arguments that cannot be written.
+ * @param name - one that ioredis knows, or that was checked.
+ * @throws {TenancyError} `ARGUMENT_INVALID` for arguments that cannot be written.
  */
 export function makeCommand(
-  name: unknown,
+  name: string,
   args: unknown[],
   encoding: BufferEncoding | null,
   callback?: unknown,
 ): Command {
-  if (!known.has(name) && (typeof name !== 'string' || !/^[a-z][a-z0-9._]{0,40}$/i.test(name))) {
-    throw refusal('', 'its name is none', 'Call a command by its name.')
-  }
-  const command = new Command(name as string, args as never[], { replyEncoding: encoding }, callback as never)
+  const command = new Command(name, args as never[], { replyEncoding: encoding }, callback as never)
   checkArguments(command)
   return command
 }
