@@ -55,8 +55,7 @@ export default defineConfig({
         test: {
           name: 'postgres-15',
           ...postgres,
-          // Nor what rests on the packages only: examples, and logins from OpenBAO's double.
-          exclude: ['**/node_modules/**', '**/placed.pg.test.ts', 'examples/**', 'packages/openbao/**'],
+          exclude: ['**/node_modules/**', '**/placed.pg.test.ts'],
           env: { TENANTRY_PG: '15', TENANTRY_PG_URL: '' },
         },
       },

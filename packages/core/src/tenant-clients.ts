@@ -73,7 +73,7 @@ export function tenantClients<Client>(options: TenantClientsOptions<Client>): Te
   let isClosed = false
   let drained = deferred()
 
-  function take(tenant: Tenant, place: string): Entry<Client> | undefined {
+  function take(tenant: Tenant, id: string, place: string): Entry<Client> | undefined {
     if (isClosed) throw new TenancyError('SCOPE_CLOSED', { what: `The clients of ${name}` })
     const there = entries.get(place)
     if (there !== undefined) {
@@ -88,9 +88,13 @@ export function tenantClients<Client>(options: TenantClientsOptions<Client>): Te
       if (unused !== undefined) retire(...unused)
       return undefined
     }
+    // Whoever hands out one object for many tenants may have made another of it while this one waited.
+    if (key(tenant) !== place) throw new TenancyError('SCOPE_MISMATCH', { lease: id, current: tenant.id })
     if (places === 0) drained = deferred()
     places += 1
-    const entry: Entry<Client> = { tenant: tenant.id, client: open(tenant), users: 1, isRetired: false }
+    // In a promise, so that what it throws at once gives its place back, too.
+    const client = (async () => open(tenant))()
+    const entry: Entry<Client> = { tenant: id, client, users: 1, isRetired: false }
     entries.set(place, entry)
     entry.client.catch(() => {
       // Who asked for it gets the error; the next one tries again.
@@ -136,16 +140,17 @@ export function tenantClients<Client>(options: TenantClientsOptions<Client>): Te
   }
 
   async function acquire(tenant: Tenant): Promise<Entry<Client>> {
+    const { id } = tenant
     const place = key(tenant)
     const since = performance.now()
     for (let isFirst = false; ; isFirst = true) {
       // Whoever came first is served first, unless the client is there already.
-      const entry = isFirst || queue.length === 0 || entries.has(place) ? take(tenant, place) : undefined
+      const entry = isFirst || queue.length === 0 || entries.has(place) ? take(tenant, id, place) : undefined
       if (entry !== undefined) return entry
       const left = wait - (performance.now() - since)
       if (left <= 0 || !(await woken(place, left, isFirst))) {
         const waited = Math.round(performance.now() - since)
-        throw new TenancyError('POOL_EXHAUSTED', { tenant: tenant.id, waited, retryAfter: 1, limit: 'budget' })
+        throw new TenancyError('POOL_EXHAUSTED', { tenant: id, waited, retryAfter: 1, limit: 'budget' })
       }
     }
   }

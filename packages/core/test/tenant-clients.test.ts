@@ -138,6 +138,31 @@ describe('clients of tenants', () => {
     expect(seen.filter(line => line === 'close t0')).toHaveLength(2)
   })
 
+  it('gives back the place of one whose opening throws at once', async () => {
+    const { clients } = fixture({
+      max: 1,
+      open: () => {
+        throw new Error('at once')
+      },
+    })
+    for (const tenant of [a, b]) await expect(clients.use(tenant, soon)).rejects.toThrow('at once')
+    expect(clients.size).toBe(0)
+  })
+
+  it('D1 opens nothing for an object that has become another tenant while it waited', async () => {
+    const { clients, seen } = fixture({ max: 1 })
+    const work = held()
+    const running = clients.use(a, work.work)
+    const one = { ...b }
+    const waiting = clients.use(one, soon)
+    Object.assign(one, { id: 't2' })
+    work.end()
+    await expect(waiting).rejects.toMatchObject({ code: 'SCOPE_MISMATCH', details: { lease: 't1', current: 't2' } })
+    await running
+    await clients.close()
+    expect(seen).toEqual(['open t0', 'close t0'])
+  })
+
   it('D2 gives a tenant that lives elsewhere now another client', async () => {
     const { clients, seen } = fixture({ key: ({ id, placement }) => `${id} ${placement.server}` })
     await clients.use({ ...a, placement: { server: 'one' } }, soon)

@@ -88,6 +88,7 @@ export function mongoDatabase(options: MongoDatabaseOptions): MongoDatabase {
   let isStarted = false
 
   async function ready(): Promise<void> {
+    requireOpen()
     try {
       await start()
       isStarted = true

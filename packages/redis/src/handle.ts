@@ -13,7 +13,7 @@ import { flushKeys, scanKeys, type WithClient } from './flush-keys.ts'
 import type { Keyspace } from './keyspace.ts'
 import { methodsOf } from './methods.ts'
 import type { OpenConnection } from './open-connection.ts'
-import { connectionError } from './redis-error.ts'
+import { coded, connectionError } from './redis-error.ts'
 import type { ConnectionOptions, FlushOptions, TenantRedis } from './tenant-redis.ts'
 
 /** What a handle works with. */
@@ -118,9 +118,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
       const now = source()
       if (now.id !== tenant.id) throw mismatch(tenant, now)
       if (!parts.isReady()) await parts.ready()
-      return (admin === undefined ? routes.use(tenant, work) : work(admin(tenant))).catch((error: Error) => {
-        throw connectionError(error)
-      })
+      return coded(admin === undefined ? routes.use(tenant, work) : work(admin(tenant)))
     }
 
   async function* scanAll(pattern = '*'): AsyncGenerator<string> {

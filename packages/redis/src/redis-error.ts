@@ -22,6 +22,13 @@ export function connectionError(error: Error): Error {
   return error
 }
 
+/** The same for whatever work with a client ends with: what the driver itself throws must not be shown, or be told apart by nobody. */
+export function coded<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: Error) => {
+    throw connectionError(error)
+  })
+}
+
 /** Whether it is the server's answer to `AUTH` or `HELLO`. */
 export function isOfLogin(error: unknown): error is Error & { command?: { readonly name: string } } {
   if (!(error instanceof Error) || !('command' in error)) return false

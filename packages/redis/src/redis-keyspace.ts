@@ -9,6 +9,7 @@ import {
   TenancyError,
   type Tenant,
 } from '@tenantry/core'
+import type { Cluster, Redis } from 'ioredis'
 import type { FindKeys } from './commands/key-spec.ts'
 import { type RouteOptions, routes as routesOf } from './connections/routes.ts'
 import { type SpareOptions, spareConnections } from './connections/spare-connections.ts'
@@ -17,7 +18,7 @@ import { flushKeys } from './flush-keys.ts'
 import { handleOf } from './handle.ts'
 import { type KeyspaceOptions, keyspaces } from './keyspace.ts'
 import { ownConnections } from './open-connection.ts'
-import { connectionError } from './redis-error.ts'
+import { coded } from './redis-error.ts'
 import { type ScriptPolicy, scriptChecks } from './scripts/script-checks.ts'
 import { serverTable } from './server-table.ts'
 import type { TenantRedis } from './tenant-redis.ts'
@@ -52,8 +53,8 @@ export interface RedisKeyspaceOptions extends KeyspaceOptions, RouteOptions {
 export interface RedisKeyspace extends Isolation<TenantRedis> {
   /** Makes sure that the tenant's keys can be reached, for eager starts. Logs `redis.ready`. */
   connect(tenant: Tenant): Promise<void>
-  /** Lets go of a tenant's connections, such as after it was suspended or moved. */
-  disconnect(tenant: Pick<Tenant, 'id'>): Promise<void>
+  /** Closes a tenant's connections, such as after it was suspended or moved. */
+  evict(tenant: Pick<Tenant, 'id'>): Promise<void>
 }
 
 const name = 'redis-keyspace'
@@ -81,6 +82,12 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
   const spares = spareConnections(options.blocking ?? {})
   const routes = routesOf(options, name, logger, spares.leave, users?.logIn)
   const wanted = commands.map(each => each.toLowerCase())
+  if (options.open !== undefined && wanted.length > 0) {
+    throw new TenancyError('ARGUMENT_INVALID', {
+      field: 'commands',
+      rule: 'cannot be used with "open": no server is known to ask',
+    })
+  }
   let more: ReadonlyMap<string, FindKeys> = new Map()
   const terms = {
     ...scriptChecks(options.scripts ?? (users === undefined ? 'checked' : 'any')),
@@ -95,14 +102,8 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
   let isClosed = false
 
   async function look(): Promise<readonly Finding[]> {
-    const tables = await Promise.all(routes.known.map(client => serverTable(users?.admin ?? client)))
+    const tables = await coded(Promise.all(routes.known.map(client => serverTable(users?.admin ?? client))))
     const [first] = tables
-    if (first === undefined && wanted.length > 0) {
-      throw new TenancyError('ARGUMENT_INVALID', {
-        field: 'commands',
-        rule: 'cannot be used with "open": no server is known to ask',
-      })
-    }
     if (first !== undefined) more = moreCommands(first, wanted)
     return tables.flatMap(table => checkTable(table, wanted))
   }
@@ -116,11 +117,7 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
 
   async function ping(tenant: Tenant): Promise<void> {
     await ready()
-    await routes
-      .use(tenant, client => client.ping())
-      .catch((error: Error) => {
-        throw connectionError(error)
-      })
+    await coded(routes.use(tenant, client => client.ping()))
   }
 
   return {
@@ -149,10 +146,11 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
       own.end(tenant)
       const { prefix } = spaceOf(tenant)
       // The user goes first, so that nobody writes behind the broom.
-      const hadUser = (await users?.remove(tenant)) ?? false
-      const work = (client: Parameters<typeof flushKeys>[0]) => flushKeys(client, `${prefix}*`)
-      const count =
-        users === undefined ? await routes.use(tenant, work) : await work(routes.beside(tenant, users.admin))
+      const hadUser = users !== undefined && (await coded(users.remove(tenant)))
+      const flush = (client: Redis | Cluster) => flushKeys(client, `${prefix}*`)
+      const count = await coded(
+        users === undefined ? routes.use(tenant, flush) : flush(routes.beside(tenant, users.admin)),
+      )
       await routes.evict(tenant)
       const erased = [
         ...(hadUser ? [{ kind: 'user', name: `of ${tenant.id}`, count: 1 }] : []),
@@ -175,7 +173,7 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
       await ping(tenant)
       logger.info({ event: 'redis.ready', tenant: tenant.id }, `Redis client created for tenant: ${tenant.id}`)
     },
-    async disconnect(tenant) {
+    async evict(tenant) {
       own.end(tenant)
       await routes.evict(tenant)
     },

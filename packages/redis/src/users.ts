@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis'
 import { allowedNames, tellsNames } from './commands/scope-command.ts'
 import type { LogIn } from './connections/routes.ts'
 import type { Keyspace } from './keyspace.ts'
+import { connectionError } from './redis-error.ts'
 import { serverTable } from './server-table.ts'
 
 /** A login of each tenant's own, which the server keeps within the tenant's key space. */
@@ -94,7 +95,8 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
         // One command, so that there is never a user with half of its rules.
         await admin.call('ACL', 'SETUSER', nameOf(tenant), ...rules)
       } catch (error) {
-        if (isTenancyError(error)) throw error
+        const known = error instanceof Error ? connectionError(error) : error
+        if (isTenancyError(known)) throw known
         // Without the cause, which holds the whole command.
         const reason = error instanceof Error ? error.message : 'unknown'
         throw new TenancyError('PROVISIONING_FAILED', { tenant: tenant.id, step: 'making its user', reason })

@@ -1,4 +1,5 @@
-import { secret } from '@tenantry/core'
+import { inspect } from 'node:util'
+import { isTenancyError, secret } from '@tenantry/core'
 import { describeRedis } from '@tenantry/servers/vitest'
 import { Redis } from 'ioredis'
 import { expect, it, onTestFinished } from 'vitest'
@@ -117,9 +118,33 @@ describeRedis('where the keys of tenants live', redis => {
       'users on several servers',
       () => ({ clients: { one: connect() }, users: { admin: connect(), secret: secret('x'.repeat(32)) } }),
     ],
+    ['commands of servers that nobody knows', () => ({ open: () => connect(), commands: ['restore'] })],
     ['users with a short secret', () => ({ client: connect(), users: { admin: connect(), secret: secret('short') } })],
   ])('refuses options with %s', (_, options) => {
     expect(() => redisKeyspace(options())).toThrow(expect.objectContaining({ code: 'ARGUMENT_INVALID' }))
+  })
+
+  it.each<[string, (keys: ReturnType<typeof isolation>) => Promise<unknown>]>([
+    ['ready', keys => keys.ready()],
+    ['connect', keys => keys.connect(tenantOf('a'))],
+    ['deprovision', keys => keys.deprovision(tenantOf('a'))],
+  ])('I48 a login that is refused shows no password when "%s" asks first', async (_, work) => {
+    const guarded = await redis.another()
+    const admin = new Redis(guarded.url)
+    await admin.config('SET', 'requirepass', 'right')
+    admin.disconnect()
+    const client = new Redis(guarded.url, {
+      password: 'a-wrong-password',
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+      // What was in flight when a login is refused is never settled by ioredis itself.
+      commandTimeout: 2_000,
+    })
+    client.on('error', () => undefined)
+    onTestFinished(() => client.disconnect())
+    const error: unknown = await work(isolation({ client })).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(Error)
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('a-wrong-password')
   })
 
   it('I49 I50 refuses clients that are not as safe as they must be, all problems at once', () => {

@@ -1,7 +1,7 @@
 import { TenancyError } from '@tenantry/core'
 import type { TransactionOptions } from 'mongodb'
 import { refuse } from '../fence/refuse.ts'
-import { type Scope, sameTenant } from './scope.ts'
+import { type Held, type Scope, sameTenant } from './scope.ts'
 
 /** What transactions need to know. */
 export interface TransactionParts {
@@ -35,10 +35,12 @@ export async function transaction<T>(
     isOpen = false
   }
   // A closed isolation lets its clients go, also from inside a transaction of theirs.
+  let opened: Held | undefined
   const held = await scope.hold(tenant, () => {
     ended()
-    held.release()
+    opened?.release()
   })
+  opened = held
 
   const session = held.db.client.startSession()
   try {

@@ -13,6 +13,10 @@ function bad({ command }: RuleContext, what: string): Error {
   return refusal(command, what, 'Write it as the manual of Redis does.')
 }
 
+function noOption(context: RuleContext, at: number): Error {
+  return bad(context, `argument ${at + 1} is none of its options`)
+}
+
 function wrapAt(args: Argument[], at: number, { names, command }: RuleContext): void {
   const name = args[at]
   if (name === undefined) throw refusal(command, 'a key is missing', 'Write it as the manual of Redis does.')
@@ -27,8 +31,7 @@ function scan(args: Argument[], context: RuleContext) {
   let isBound = false
   for (let at = 1; at < args.length; at += 2) {
     const option = word(args, at)
-    if (!['MATCH', 'COUNT', 'TYPE'].includes(option) || at + 1 >= args.length)
-      throw bad(context, `"${at}" is no option`)
+    if (!['MATCH', 'COUNT', 'TYPE'].includes(option) || at + 1 >= args.length) throw noOption(context, at)
     args[at] = option
     if (option !== 'MATCH') continue
     wrapAt(args, at + 1, context)
@@ -49,7 +52,7 @@ function sort(args: Argument[], context: RuleContext): undefined {
     // C7: patterns are keys as well; "#" stands for the element itself.
     else if (option === 'GET' && String(args[at + 1]) === '#') at += 1
     else if (option === 'BY' || option === 'GET') wrapAt(args, ++at, context)
-    else throw bad(context, `argument ${at + 1} is none of its options`)
+    else throw noOption(context, at)
   }
 }
 
@@ -65,8 +68,7 @@ function readStreams(args: Argument[], context: RuleContext) {
     }
     if (option === 'COUNT' || option === 'BLOCK') at += 1
     else if (option === 'GROUP' && context.command === 'xreadgroup') at += 2
-    else if (option !== 'NOACK' || context.command !== 'xreadgroup')
-      throw bad(context, `argument ${at + 1} is none of its options`)
+    else if (option !== 'NOACK' || context.command !== 'xreadgroup') throw noOption(context, at)
   }
   throw bad(context, 'it names no stream')
 }

@@ -28,8 +28,6 @@ export interface Routes {
   beside(tenant: Tenant, other: Redis): Redis
   /** Clients that are there before any tenant is. */
   readonly known: readonly (Redis | Cluster)[]
-  /** How many clients of tenants are open. */
-  readonly opened: number
   evict(tenant: Pick<Tenant, 'id'>): Promise<void>
   close(): Promise<void>
 }
@@ -150,9 +148,6 @@ export function routes(
       return number === (other.options.db ?? 0) ? other : inDatabase(tenant, other, number)
     },
     known: client === undefined ? [...named.values()] : [client],
-    get opened() {
-      return own.size
-    },
     evict: own.evict,
     async close() {
       await own.close()

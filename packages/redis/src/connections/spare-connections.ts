@@ -129,6 +129,7 @@ export function spareConnections({
     },
     leave(client) {
       for (const spare of [...spares]) if (spare.of === client) drop(spare)
+      wakeNext()
     },
     close() {
       isClosed = true

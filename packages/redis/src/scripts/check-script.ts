@@ -1,5 +1,6 @@
 import luaparse, { type CallExpression, type Expression, type Identifier, type Node } from 'luaparse'
 import { tableRows } from '../commands/command-table.ts'
+import { findKeys } from '../commands/key-spec.ts'
 
 // C3: a script may make any key that it likes, and the server would let it. Here it may not: every key that it gives to a command must
 // be one of KEYS, or begin with one. What cannot be seen to be so is refused, so that honest scripts sometimes have to be rewritten.
@@ -60,29 +61,20 @@ export function problemOfScript(lua: string): string | undefined {
     const command = containers.has(single) ? `${single}${word}` : single
     const spec = specs.get(command)
     if (spec === undefined) complain(call, `${JSON.stringify(command.slice(0, 40))} is not for scripts`)
-    for (const part of spec ? spec.split(' ') : []) {
-      if (!hasKeysAt(part, args)) complain(call, `a key of ${command} is not one of KEYS`)
-    }
+    if (spec && !hasKeysAt(spec, args)) complain(call, `a key of ${command} is not one of KEYS`)
   }
 
   function hasKeysAt(spec: string, args: readonly Expression[]): boolean {
-    const [, index = '', number, last, step = '1'] = /^(\d+)(?:(#)|\.\.(-?\d+)(?:\/(\d+))?)?$/.exec(spec) ?? []
-    const first = Number(index) - 1
-    if (number !== undefined) {
-      const count = args[first]
-      if (count?.type !== 'NumericLiteral') return false
-      return Array.from({ length: count.value }, (_, at) => isKey(args[first + 1 + at])).every(Boolean)
-    }
-    const to = last === undefined ? first : Number(last) > 0 ? first + Number(last) : args.length + Number(last)
-    if (to < first) return false
-    for (let at = first; at <= to; at += Number(step)) {
-      const arg = args[at]
-      // All that unpack(KEYS) gives are keys, and nothing comes behind it.
-      if (step === '1' && at === args.length - 1 && last === '-1' && isUnpackedKeys(arg)) return true
-      if (!isKey(arg)) return false
-    }
-    // What a call or "..." at the end gives is not counted: it must not stand where a key does.
-    return last === undefined || !isOpen(args.at(-1)) || isKey(args.at(-1))
+    // A number that counts keys must be written out.
+    const texts = args.map(arg => (arg.type === 'NumericLiteral' ? String(arg.value) : ''))
+    const positions = findKeys(spec)(texts)
+    if (positions === undefined) return false
+    const last = args.length - 1
+    // All that unpack(KEYS) gives are keys, and nothing comes behind it. What another call or "..." gives at the end is not counted: it
+    // must not stand where the keys go on.
+    const isAllKeys = spec.endsWith('..-1') && isUnpackedKeys(args[last])
+    if (spec.includes('..-') && isOpen(args[last]) && !isAllKeys) return false
+    return positions.every(at => (at === last && isAllKeys) || isKey(args[at]))
   }
 
   // Anywhere else ipairs(KEYS) would give KEYS itself away: it is the second of its values.
