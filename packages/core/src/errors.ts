@@ -102,8 +102,10 @@ export const errors = {
     status: 409,
     title: 'A tenant with this name exists already.',
     next: 'Choose another value for the named field.',
-    message: (d: { field: 'id' | 'slug' | 'domain' | 'schema' | 'isDefault' | 'isControl'; value: string }) =>
-      `Another tenant has this ${d.field} already: ${d.value}.`,
+    message: (d: {
+      field: 'id' | 'slug' | 'domain' | 'identity' | 'schema' | 'storageKey' | 'isDefault' | 'isControl'
+      value: string
+    }) => `Another tenant has this ${d.field} already: ${d.value}.`,
   },
   VERSION_CONFLICT: {
     status: 409,
@@ -124,6 +126,63 @@ export const errors = {
     title: 'The tenant envelope is not valid.',
     next: 'Put what tenancy.capture() gives into the job, unchanged.',
     message: (d: { rule: string }) => `The tenant envelope is not valid: ${d.rule}.`,
+  },
+  TRANSITION_REFUSED: {
+    status: 409,
+    title: 'This cannot be done to the tenant as it stands.',
+    next: 'Look at the table of transitions; nothing was changed.',
+    message: (d: { tenant: string; operation: string; rule: string }) =>
+      `Tenant "${d.tenant}" cannot take part in "${d.operation}": ${d.rule}.`,
+  },
+  OPERATION_UNDERWAY: {
+    status: 409,
+    title: 'Something else is being done to the tenant.',
+    next: 'Wait until it has ended; lifecycle.reconcile() ends what nobody works on any more. Nothing was changed.',
+    message: (d: { tenant: string; operation: string; kind: string }) =>
+      `Operation ${d.operation} ("${d.kind}") of tenant "${d.tenant}" has not ended.`,
+  },
+  OPERATION_TAKEN: {
+    status: 503,
+    title: 'Another process went on with the operation.',
+    next: 'Ask for the outcome with the same idempotency key, or look at the operation.',
+    message: (d: { operation: string }) => `Operation ${d.operation} was taken over by another process.`,
+  },
+  OPERATION_FAILED: {
+    status: 500,
+    title: 'The operation failed and was undone.',
+    next: 'Mend what the reason says and repeat it with a new idempotency key; a tenant that could not be made takes lifecycle.retry.',
+    message: (d: { tenant: string; operation: string; step: string; reason: string }) =>
+      `Operation ${d.operation} of tenant "${d.tenant}" failed at ${d.step} (${d.reason}), and was undone.`,
+  },
+  OPERATION_INCOMPLETE: {
+    status: 503,
+    title: 'The operation has not ended.',
+    next: 'Its status is set and holds; what is left is done by lifecycle.reconcile(), from any process.',
+    message: (d: { tenant: string; operation: string; step: string; reason: string }) =>
+      `Operation ${d.operation} of tenant "${d.tenant}" stands at ${d.step} (${d.reason}).`,
+  },
+  IDEMPOTENCY_CONFLICT: {
+    status: 422,
+    title: 'The idempotency key was used for something else.',
+    next: 'Use a new key for new parameters. Nothing was changed.',
+    exposed: true,
+    message: (d: { operation: string }) =>
+      `The idempotency key belongs to operation ${d.operation}, with other parameters.`,
+  },
+  CONFIRMATION_REQUIRED: {
+    status: 400,
+    title: 'This must be confirmed.',
+    next: 'Look at lifecycle.preview(id) first. Nothing was changed.',
+    exposed: true,
+    message: (d: { tenant: string; expected: string }) =>
+      `Tenant "${d.tenant}" is erased for ever; confirm it with its slug, "${d.expected}".`,
+  },
+  LICENSE_REQUIRED: {
+    status: 402,
+    title: 'A licence is required.',
+    next: 'Give the licence that the feature needs. Nothing was changed.',
+    exposed: true,
+    message: (d: { feature: string }) => `A licence is required for ${d.feature}.`,
   },
   FOR_EACH_FAILED: {
     status: 500,

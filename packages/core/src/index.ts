@@ -17,7 +17,23 @@ export type { Listener, TenancyEvents } from './events.ts'
 export { type FileMode, type TenantFiles, type TenantFilesOptions, tenantFiles } from './files/tenant-files.ts'
 export { objectKey, tenantPrefix } from './files/tenant-prefix.ts'
 export type { ForEachOptions } from './for-each.ts'
-export type { Claims, Erasure, Finding, Health, Isolation } from './isolation.ts'
+export type { Claims, Erasure, Finding, Health, Holding, Isolation } from './isolation.ts'
+export type { Json } from './json.ts'
+export type { AuditEntry, AuditLog } from './lifecycle/audit.ts'
+export type { Participant, StepKey } from './lifecycle/participant.ts'
+export type {
+  Begun,
+  Claim,
+  JournalStep,
+  NewOperation,
+  Operation,
+  Progress,
+  TenantDomain,
+  TenantPage,
+  TenantStore,
+  TenantWrite,
+} from './lifecycle/tenant-store.ts'
+export { assertTransition, type OperationKind, type Transition, transitions } from './lifecycle/transitions.ts'
 export { consoleLogger, type Logger } from './logger.ts'
 export { type Problem, problemOf } from './problem.ts'
 export { type EnvRegistry, type EnvRegistryOptions, envRegistry } from './registries/env-registry.ts'
@@ -29,6 +45,7 @@ export {
   type ParameterRule,
   uniqueRule,
 } from './registries/parameter-rule.ts'
+export type { ChangeBus, ChangeListener, RegistryChange } from './registries/registry-changes.ts'
 export { tenantParameters } from './registries/tenant-parameters.ts'
 export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
@@ -49,5 +66,12 @@ export { createTenancy, type Tenancy, type TenancyOptions } from './tenancy.ts'
 export type { Placement, Tenant, TenantSource, TenantStatus } from './tenant.ts'
 export { type TenantClients, type TenantClientsOptions, tenantClients } from './tenant-clients.ts'
 export { digestLength, tenantDigest } from './tenant-digest.ts'
-export { isTenantId, reservedSlugs, type TenantInput } from './tenant-input.ts'
+export {
+  type CheckedTenantInput,
+  checkTenantInput,
+  isTenantId,
+  makeTenant,
+  reservedSlugs,
+  type TenantInput,
+} from './tenant-input.ts'
 export { checkWholeNumbers } from './whole-numbers.ts'

@@ -28,10 +28,19 @@ export interface Finding {
   readonly fix: string
 }
 
+/** Things of one kind that a tenant has, or had: a schema, a table's rows, a prefix's keys. */
+export interface Holding {
+  /** Such as `table`, `schema`, `role`, `keys`. */
+  readonly kind: string
+  readonly name: string
+  /** Rows, keys, files; 1 for a thing that is one, such as a schema. */
+  readonly count: number
+}
+
 /** What was erased of a tenant. */
 export interface Erasure {
   readonly tenant: string
-  readonly erased: readonly { readonly kind: string; readonly name: string; readonly count: number }[]
+  readonly erased: readonly Holding[]
 }
 
 /** Whether a tenant's store answers. `latency` is in milliseconds. */
@@ -69,6 +78,21 @@ export interface Isolation<Handle> {
   provision(tenant: Tenant): Promise<void>
   /** Erases what a tenant has. Idempotent. Says what it erased. */
   deprovision(tenant: Tenant): Promise<Erasure>
+  /**
+   * Makes the server refuse the tenant's statements, whoever sends them, until {@link Isolation.resume}: the fence behind a tenant that
+   * is suspended, archived or erased. Once it resolves, none is under way any more and nothing lands. Idempotent; concerns no
+   * other tenant. Absent where the server cannot do it: the processes alone refuse then.
+   *
+   * @param deadline - milliseconds that what is under way may still take; then the server ends it.
+   */
+  suspend?(tenant: Tenant, deadline: number): Promise<void>
+  /** Takes the fence away. Idempotent. */
+  resume?(tenant: Tenant): Promise<void>
+  /**
+   * What there is of the tenant in this store, counted without leaving anything behind: the dry run before an erasure, and the proof
+   * behind it that nothing is left. Empty when there is nothing. Asks the server, and believes no record of ours.
+   */
+  inventory?(tenant: Tenant): Promise<readonly Holding[]>
   /** Unsafe configuration, found before it leaks; empty when all is well. */
   verify(): Promise<readonly Finding[]>
   /** Whether this tenant's store answers. Does not throw for a store that is down. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { isTenancyError, secret } from '@tenantry/core'
+import { secret } from '@tenantry/core'
 import { describeRedis } from '@tenantry/servers/vitest'
 import { Redis } from 'ioredis'
 import { expect, it, onTestFinished } from 'vitest'
