@@ -286,9 +286,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (tenant !== undefined && confirm !== tenant.slug) {
         throw new TenancyError('CONFIRMATION_REQUIRED', { tenant: id, expected: tenant.slug })
       }
-      const operation = await change('destroy', id, access)
-      readOutcome(operation)
-      return destroyReport(operation)
+      return destroyReport(await change('destroy', id, access))
     },
     reconcile: reconcileOptions => reconcileAll({ store, perform, logger }, reconcileOptions),
     history: (id, limit) => store.history(id, limit),

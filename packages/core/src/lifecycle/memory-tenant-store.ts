@@ -119,12 +119,14 @@ export function memoryTenantStore(): MemoryTenantStore {
         throw new TenancyError('OPERATION_TAKEN', { operation: id })
       }
       const tenant = change === undefined ? undefined : write(change)
+      const now = registry.find({ kind: 'id', value: one.operation.tenant }) as Tenant | undefined
+      const ended = state === 'done' && now !== undefined ? { outcome: outcomeOf(now) } : {}
       const steps: readonly JournalStep[] = step === undefined ? one.operation.steps : put(one.operation.steps, step)
       one.operation = {
         ...one.operation,
         steps,
         ...(state === undefined ? {} : { state }),
-        ...(outcome === undefined ? {} : { outcome }),
+        ...(outcome === undefined ? ended : { outcome }),
       }
       one.until = performance.now() + lease
       if (audit !== undefined) trail.push(audit)

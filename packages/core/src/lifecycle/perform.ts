@@ -86,7 +86,7 @@ export function performer({ store, parts, lease, patience, announce, logger }: P
     return ran.operation
   }
 
-  async function await_(id: string): Promise<Operation> {
+  async function waitFor(id: string): Promise<Operation> {
     const until = performance.now() + patience
     for (let pause = 10; ; pause = Math.min(pause * 2, longestPause)) {
       const claim = await store.claim(id, lease)
@@ -121,7 +121,7 @@ export function performer({ store, parts, lease, patience, announce, logger }: P
         return operation
       }
       if (state === 'failed') readOutcome(operation)
-      return once(id, () => (claim === undefined ? await_(id) : run(claim, tenant)))
+      return once(id, () => (claim === undefined ? waitFor(id) : run(claim, tenant)))
     },
   }
 }

@@ -1,5 +1,4 @@
 import { isTenancyError, TenancyError } from '../errors.ts'
-import type { Json } from '../json.ts'
 import type { Tenant } from '../tenant.ts'
 import { type Failure, failedOutcome, failureOf, outcomeOf } from './outcome.ts'
 import { isMaking, type Plan, type Step } from './plan.ts'
@@ -43,10 +42,16 @@ export async function runOperation(
   let operation = claim.operation
 
   if (operation.state === 'running') {
-    const failure = await takeAll([...steps, status(), ...after])
-    if (failure === undefined) return { operation: await end('done', outcomeOf(current)) }
-    const isPast = journal.get(statusChange)?.state === 'done'
-    if (!undoes || isPast) return leave(failure)
+    const isPast = () => journal.get(statusChange)?.state === 'done'
+    let failure = isPast() ? undefined : await takeAll(steps)
+    if (failure === undefined) {
+      // One write for both, where nothing comes behind it.
+      if (after.length === 0) return { operation: await end('done', isPast() ? undefined : statusWrite()) }
+      if (!isPast()) await note({ name: statusChange, state: 'done' }, statusWrite())
+      failure = await takeAll(after)
+    }
+    if (failure === undefined) return { operation: await end('done') }
+    if (!undoes || isPast()) return leave(failure)
     const outcome = failedOutcome(failure.failure)
     await write({ state: 'undoing', outcome })
     operation = { ...operation, state: 'undoing', outcome }
@@ -64,7 +69,6 @@ export async function runOperation(
       if (known === undefined) await note({ name: step.name, state: 'begun' })
       try {
         const result = await alive(() => step.take(current, `${id}/${step.name}`))
-        if (step.name === statusChange) continue
         await note({ name: step.name, state: 'done', ...(result === undefined ? {} : { result }) })
       } catch (cause) {
         if (isTaken(cause)) throw cause
@@ -93,18 +97,6 @@ export async function runOperation(
     return undefined
   }
 
-  /** The change of status is a step, too, but one with the journal's own entry: both are written, or neither. */
-  function status(): Step {
-    return {
-      name: statusChange,
-      take: async () => {
-        const write = statusWrite()
-        await note({ name: statusChange, state: 'done' }, write)
-        return undefined
-      },
-    }
-  }
-
   function statusWrite(): TenantWrite | undefined {
     if (transition.to === 'gone') return { remove: current.id }
     const stays = isMaking(kind) && operation.parameters.activate === false
@@ -114,21 +106,25 @@ export async function runOperation(
 
   async function fail(): Promise<Operation> {
     const to = transition.failed
-    const set = to === undefined || to === current.status ? undefined : { update: current.id, set: { status: to } }
-    return end('failed', operation.outcome ?? failedOutcome({ step: 'unknown', reason: 'unknown' }), set)
+    return end(
+      'failed',
+      to === undefined || to === current.status ? undefined : { update: current.id, set: { status: to } },
+    )
   }
 
-  async function end(state: 'done' | 'failed', outcome: Json, change?: TenantWrite): Promise<Operation> {
-    const details = { operation: id, ...(state === 'failed' ? { outcome } : {}) }
+  async function end(state: 'done' | 'failed', change?: TenantWrite): Promise<Operation> {
+    const said = reason === undefined ? {} : { reason }
+    const why = state === 'failed' && operation.outcome !== undefined ? { outcome: operation.outcome } : {}
     const audit = {
       action: `tenant.${kind}.${state}`,
       actor,
       tenant: current.id,
-      ...(reason === undefined ? {} : { reason }),
-      details,
+      ...said,
+      details: { operation: id, ...why },
     }
-    await write({ state, outcome, audit, ...(change === undefined ? {} : { write: change }) })
-    return { ...operation, state, outcome, steps: [...journal.values()] }
+    await write({ state, audit, ...(change === undefined ? {} : { write: change }) })
+    const outcome = state === 'done' ? { outcome: outcomeOf(current) } : {}
+    return { ...operation, ...outcome, state, steps: [...journal.values()] }
   }
 
   async function leave({ failure, cause }: { failure: Failure; cause: unknown }): Promise<Ran> {

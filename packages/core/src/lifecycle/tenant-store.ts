@@ -85,7 +85,9 @@ export interface Claim {
 export interface Progress {
   /** Put at the end of the steps, or in the place of the step with this name. */
   readonly step?: JournalStep
+  /** With `done`, the outcome is `{ tenant }`: the tenant as it is behind the write; none where it is gone. */
   readonly state?: Operation['state']
+  /** Why it is undone; stays when it has failed. */
   readonly outcome?: Json
   readonly write?: TenantWrite
   readonly audit?: AuditEntry
