@@ -125,7 +125,7 @@ describe('a process that dies', () => {
     expect(asked).toBe(before)
   })
 
-  it('a process that stalls loses its claim, and writes nothing more', async () => {
+  it('L2 a process that stalls loses its claim, writes nothing more, and tells what the other made of it', async () => {
     const store = memoryTenantStore()
     const slow = recorder('slow')
     let wake: () => void = () => undefined
@@ -145,11 +145,24 @@ describe('a process that dies', () => {
       record: (claim, ms, progress) =>
         Object.keys(progress).length === 0 ? Promise.reject(new Error('stopped')) : store.record(claim, ms, progress),
     }
-    const stalled = process(mute, [slow]).create(acme, by)
+    const refused: unknown[] = []
+    const record = mute.record
+    const stalled = process(
+      {
+        ...mute,
+        record: (...args) =>
+          record(...args).catch((error: unknown) => {
+            if (isTenancyError(error)) refused.push(error.code)
+            throw error
+          }),
+      },
+      [slow],
+    ).create(acme, by)
     await new Promise(resolve => setTimeout(resolve, 2 * lease))
     expect(await process(store, [slow]).reconcile()).toMatchObject({ done: [expect.any(String)] })
     wake()
-    await expect(stalled).rejects.toMatchObject({ code: 'OPERATION_TAKEN' })
+    expect(await stalled).toMatchObject({ status: 'active', version: 2 })
+    expect(refused).toEqual(['OPERATION_TAKEN'])
     expect(await store.find({ kind: 'id', value: 'a' })).toMatchObject({ status: 'active', version: 2 })
   })
 })

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TenancyError } from '../errors.ts'
+import { isTenancyError, TenancyError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import type { RegistryChange } from '../registries/registry-changes.ts'
 import type { TenantKey } from '../registry.ts'
@@ -90,7 +90,10 @@ export function performer({ store, parts, lease, patience, announce, logger }: P
     const until = performance.now() + patience
     for (let pause = 10; ; pause = Math.min(pause * 2, longestPause)) {
       const claim = await store.claim(id, lease)
-      if (claim !== undefined) return run(claim)
+      if (claim !== undefined) {
+        const ended = await unlessTaken(run(claim))
+        if (ended !== undefined) return ended
+      }
       const operation = await store.operation(id)
       if (operation === undefined) throw new Error(`Operation ${id} is not in the store.`)
       if (operation.state === 'done') return operation
@@ -100,6 +103,16 @@ export function performer({ store, parts, lease, patience, announce, logger }: P
       }
       // Not all at once, when many wait for one.
       await sleep(pause * (0.5 + Math.random()))
+    }
+  }
+
+  /** Nothing when another process went on with it: its end is waited for. */
+  async function unlessTaken(running: Promise<Operation>): Promise<Operation | undefined> {
+    try {
+      return await running
+    } catch (error) {
+      if (isTenancyError(error) && error.code === 'OPERATION_TAKEN') return undefined
+      throw error
     }
   }
 
@@ -121,7 +134,7 @@ export function performer({ store, parts, lease, patience, announce, logger }: P
         return operation
       }
       if (state === 'failed') readOutcome(operation)
-      return once(id, () => (claim === undefined ? waitFor(id) : run(claim, tenant)))
+      return once(id, async () => (claim && (await unlessTaken(run(claim, tenant)))) ?? waitFor(id))
     },
   }
 }
