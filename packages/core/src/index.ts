@@ -81,4 +81,5 @@ export {
   reservedSlugs,
   type TenantInput,
 } from './tenant-input.ts'
+export { frozenTenant } from './tenant-snapshot.ts'
 export { checkWholeNumbers } from './whole-numbers.ts'
