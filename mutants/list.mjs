@@ -3,6 +3,7 @@ const core = (file, test) => ({ file: `packages/core/src/${file}.ts`, project: '
 const pool = (file, test, room = 'pg') => ({ file: `packages/pg/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const ofCore = (file, test, room) => ({ file: `packages/core/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const redis = (file, test, project = 'redis') => ({ file: `packages/redis/src/${file}.ts`, project, test: `packages/redis/test/${test}.${project === 'unit' ? '' : 'redis.'}test.ts` })
+const registry = (file, test) => ({ file: `packages/pg/src/registry/${file}.ts`, project: 'postgres', test: `packages/pg/test/registry/${test}.pg.test.ts` })
 const rls = (file, test) => ({ file: `packages/pg-rls/src/${file}.ts`, project: 'postgres', test: `packages/pg-rls/test/${test}.pg.test.ts` })
 const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, project: 'postgres', test: `packages/pg-schema/test/${test}.pg.test.ts` })
 const database = (file, test) => ({ file: `packages/pg-database/src/${file}.ts`, project: 'postgres', test: `packages/pg-database/test/${test}.pg.test.ts` })
@@ -323,4 +324,45 @@ export const mutants = [
   { name: 'a start that failed leaves connections', ...inference('stores', 'start'), find: 'await close()\n    throw error', replace: 'throw error' },
   { name: 'the quota is not counted', ...inference('quota', 'routing'), find: ".incr('quota')", replace: ".get('quota')" },
   { name: 'MongoDB: a source that hands out one object leads to one database', ...mongo('mongo-database', 'tenant-mongo'), find: 'known?.id === id && known.placed === placed', replace: 'known !== undefined && known.placed === placed' },
+  { name: 'registry: the default tenant may be demoted by hand', ...registry('schema/guards-sql', 'guards'), find: '(old.is_default and not new.is_default) or ', replace: '' },
+  { name: 'registry: the guards let the default tenant be suspended by hand', ...registry('schema/guards-sql', 'guards'), find: ' and not (m.guarded and (old.is_default or old.is_control))', replace: '' },
+  { name: 'registry: a suspended tenant may become the default by hand', ...registry('schema/tables-sql', 'guards'), find: "check (not (is_default or is_control) or status in ('provisioning', 'active', 'failed'))", replace: 'check (true)' },
+  { name: 'registry: the default tenant may be removed by hand', ...registry('schema/guards-sql', 'guards'), find: 'if old.is_default or old.is_control or not exists (', replace: 'if not exists (' },
+  { name: 'registry: a status may change to any by hand', ...registry('schema/guards-sql', 'guards'), find: 'if new.status <> old.status and not exists (', replace: 'if false and not exists (' },
+  { name: 'registry: a version may jump', ...registry('schema/guards-sql', 'guards'), find: 'if new.version <> old.version + 1 then', replace: 'if new.version <= old.version then' },
+  { name: 'registry: an id may change', ...registry('schema/guards-sql', 'guards'), find: 'if new.id <> old.id then', replace: 'if false then' },
+  { name: 'registry: there may be two default tenants', ...registry('schema/tables-sql', 'guards'), find: 'create unique index registry_tenants_default on ${s}.registry_tenants (is_default) where is_default;', replace: '' },
+  { name: 'registry: an ended operation is rewritten', ...registry('schema/guards-sql', 'guards'), find: "if old.state in ('done', 'failed') or ", replace: 'if ' },
+  { name: 'registry: names may be forgotten', ...registry('schema/guards-sql', 'guards'), find: "registry_names: 'update or delete or truncate'", replace: "registry_names: 'truncate'" },
+  { name: 'registry: a former slug is given to another tenant', ...registry('schema/names-sql', 'guards'), find: 'and n.tenant <> ${tenant})`', replace: 'and false)`' },
+  { name: 'registry: the id of a former tenant is given again', ...registry('schema/names-sql', 'guards'), find: 'if not found then ', replace: 'if false then ' },
+  { name: 'registry: a storage key may change', ...registry('schema/names-sql', 'guards'), find: "if tg_op <> 'INSERT' and old.is_storage_key", replace: "if false and old.is_storage_key" },
+  { name: 'registry: the guards of the database know no guarded tenant', ...registry('schema/moves', 'guards'), find: "end === 'gone' ? null : end, guarded }", replace: "end === 'gone' ? null : end, guarded: false }" },
+  { name: 'registry: a domain changed by hand does not raise the version', ...registry('schema/notices-sql', 'guards'), find: 'set version = version + 1 where id = ${tenant} and xmin', replace: 'set version = version + 1 where id = ${tenant} and false and xmin' },
+  { name: 'registry: the keys that led to a tenant before are not told', ...registry('schema/notices-sql', 'changes'), find: '(values (old.slug), (new.slug)) s', replace: '(values (coalesce(new.slug, old.slug))) s' },
+  { name: 'registry: two entries of the audit get one number', ...registry('schema/audit-sql', 'audit'), find: 'registry_audit_head h for update;', replace: 'registry_audit_head h;' },
+  { name: 'registry: the role of the registry may rewrite the audit', ...registry('schema/grants-sql', 'audit'), find: "registry_audit: 'select, insert (action, actor, tenant, reason, details)'", replace: "registry_audit: 'select, insert, update, delete'" },
+  { name: 'registry: a changed entry of the audit is not noticed', ...registry('audit-trail', 'audit'), find: "if (row.hash.toString('hex') !== hash) return", replace: "if (hash === '') return" },
+  { name: 'registry: an entry that follows another one is not noticed', ...registry('audit-trail', 'audit'), find: "if (row.previous.toString('hex') !== head.hash) return", replace: "if (head.hash === '') return" },
+  { name: 'registry: a missing entry is not noticed', ...registry('audit-trail', 'audit'), find: 'if (row.sequence !== String(next)) return', replace: 'if (next < 0) return' },
+  { name: 'registry: the end of the audit may be cut off', ...registry('audit-trail', 'audit'), find: 'told?.sequence !== String(head.sequence)', replace: 'told === undefined' },
+  { name: 'registry: the anchor of the audit may be cut off', ...registry('audit-trail', 'audit'), find: 'anchor.sequence > head.sequence', replace: 'anchor.sequence < 0' },
+  { name: 'registry: another chain under the anchor is not noticed', ...registry('audit-trail', 'audit'), find: 'anchor.hash !== head.hash', replace: "anchor.hash === 'none'" },
+  { name: 'registry: one key, other parameters, the same outcome', ...registry('journal', 'journal'), find: 'if (winner.digest !== digest)', replace: "if (digest === '')" },
+  { name: 'registry: what is done at once passes what is under way', ...registry('journal', 'journal'), find: ".where('o.id', '<>', operation.id)", replace: ".where('o.id', '=', 'none')" },
+  { name: 'registry: whoever has lost a claim goes on writing', ...registry('journal', 'journal'), find: ".where('claim_number', '=', number)", replace: '' },
+  { name: 'registry: two work on one operation', ...registry('journal', 'journal'), find: '(claimed_until is null or claimed_until <= clock_timestamp())', replace: '(true or claimed_until is null)' },
+  { name: 'registry: an operation begins from any status', ...registry('tenant-write', 'journal'), find: 'if (terms.begins) assertTransition(terms.kind, before)', replace: '' },
+  { name: 'registry: an operation sets any status', ...registry('tenant-write', 'journal'), find: 'if (status !== before.status) assertMove(terms.kind, before, status)', replace: '' },
+  { name: 'registry: a change from another version is made', ...registry('tenant-write', 'journal'), find: 'expected !== undefined && expected !== before.version', replace: 'expected !== undefined && expected < 0' },
+  { name: 'registry: what is undefined becomes the default', ...registry('tenant-write', 'journal'), find: '.filter(([, value]) => value !== undefined)', replace: '' },
+  { name: "registry: another tenant's domain is passed over", ...registry('tenant-write', 'lookups'), find: 'if (taken !== undefined) throw', replace: 'if (taken === null) throw' },
+  { name: 'registry: a domain that nobody has proved leads to a tenant', ...registry('lookups', 'lookups'), find: "domains === 'verified' ? ", replace: "domains === ('none' as never) ? " },
+  { name: 'registry: an unsafe role is reported only', ...registry('postgres-registry', 'roles'), find: "options.onUnsafe ?? 'refuse'", replace: "options.onUnsafe ?? 'report'" },
+  { name: 'registry: a guard that is gone is not noticed', ...registry('checks', 'roles'), find: 'if (there.rows.some(row => row.name === name)) continue', replace: 'if (there.rows.length > 0) continue' },
+  { name: 'registry: after a gap nothing is said to be missed', ...registry('changes/registry-changes', 'changes'), find: 'else tell(() => listener.missed())', replace: '' },
+  { name: 'registry: a dead connection is listened to for ever', ...registry('changes/listening-client', 'changes'), find: 'if (!isAnswered) return destroySocket(client)', replace: '' },
+  { name: 'registry: changes are listened to through a pooler', ...registry('changes/listening-client', 'changes'), find: 'if (pid !== cancelKeyOf(client).processID)', replace: 'if (pid === undefined)' },
+  { name: 'registry: a secret is good in any place', ...registry('secrets/aes-keys', 'secrets'), find: "JSON.stringify(['tenantry.registry.secret', tenant, name])", replace: "tenant && name && 'any'" },
+  { name: 'registry: what a key store throws is passed on', ...registry('secrets/tenant-secrets', 'secrets'), find: '} catch {', replace: '} catch (cause) { throw cause' },
 ]
