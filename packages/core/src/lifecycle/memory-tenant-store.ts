@@ -78,7 +78,7 @@ export function memoryTenantStore(): MemoryTenantStore {
     async domains(tenant): Promise<readonly TenantDomain[]> {
       return registry.domains(tenant).map((name, index) => ({ name, isPrimary: index === 0, isVerified: true }))
     },
-    async begin(operation, change, audit, lease) {
+    async begin(operation, change, audit, lease = 0) {
       const sameKey = operation.key === undefined ? undefined : kept(keys.get(operation.key) ?? '')
       if (sameKey !== undefined) {
         if (sameKey.operation.digest !== operation.digest) {
@@ -103,7 +103,8 @@ export function memoryTenantStore(): MemoryTenantStore {
       operations.set(begun.id, { operation: begun, claim: 1, until: performance.now() + lease })
       if (operation.key !== undefined) keys.set(operation.key, begun.id)
       trail.push(audit)
-      const claim: Claim | undefined = operation.state === 'running' ? { operation: begun, number: 1 } : undefined
+      const claim: Claim | undefined =
+        operation.state === 'running' && lease > 0 ? { operation: begun, number: 1 } : undefined
       return { operation: begun, isNew: true, ...(tenant && { tenant }), ...(claim && { claim }) }
     },
     async claim(id, lease) {

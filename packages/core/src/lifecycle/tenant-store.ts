@@ -44,7 +44,7 @@ export interface Operation {
 export interface NewOperation
   extends Pick<Operation, 'id' | 'kind' | 'actor' | 'reason' | 'key' | 'digest' | 'parameters'> {
   /**
-   * `running`: it is claimed by whoever begins it. `done`: nothing is to do behind the change of the record, and its outcome is
+   * `running`: something is to do behind the change of the record. `done`: nothing is to do behind the change of the record, and its outcome is
    * `{ tenant }`, the tenant as it was written.
    */
   readonly state: 'running' | 'done'
@@ -71,7 +71,7 @@ export interface Begun {
   readonly isNew: boolean
   /** The tenant as it is now; absent when it is gone. */
   readonly tenant?: Tenant
-  /** The caller's, when the operation is new and running. */
+  /** The caller's, when the operation is new and running and a lease was asked for. */
   readonly claim?: Claim
 }
 
@@ -128,11 +128,12 @@ export interface TenantStore extends TenantRegistry, AuditLog {
   /**
    * Writes the tenant and the operation, with its audit entry, or nothing. The same key gives the operation that has it.
    *
-   * @param lease - milliseconds of the store's own clock for which a new operation is the caller's.
+   * @param lease - milliseconds of the store's own clock for which a new operation that is running is the caller's. Default 0: it is
+   * nobody's until it is claimed.
    * @throws {TenancyError} `IDEMPOTENCY_CONFLICT` for the same key with another digest; `OPERATION_UNDERWAY` while another works on
    * the tenant; `TRANSITION_REFUSED`, `TENANT_NOT_FOUND`, `VERSION_CONFLICT`, `TENANT_EXISTS`.
    */
-  begin(operation: NewOperation, write: TenantWrite, audit: AuditEntry, lease: number): Promise<Begun>
+  begin(operation: NewOperation, write: TenantWrite, audit: AuditEntry, lease?: number): Promise<Begun>
   /**
    * Makes the caller the only one who works on an operation, for `lease` milliseconds of the store's own clock.
    *
@@ -140,7 +141,7 @@ export interface TenantStore extends TenantRegistry, AuditLog {
    */
   claim(operation: string, lease: number): Promise<Claim | undefined>
   /**
-   * Writes progress, and has the lease begin anew. A state of `done` or `failed` ends the claim.
+   * Writes progress, and has the lease begin anew; one of 0 lets go. A state of `done` or `failed` ends the claim.
    *
    * @throws {TenancyError} `OPERATION_TAKEN` when the claim is no longer the caller's: nothing was written. What the write throws.
    */

@@ -4,6 +4,7 @@ import {
   type NewOperation,
   type Operation,
   TenancyError,
+  type Tenant,
   type TenantStore,
   transitions,
 } from '@tenantry/core'
@@ -37,7 +38,10 @@ export function journal({
   db,
   ready,
   storageKeys,
-}: JournalOptions): Pick<TenantStore, 'begin' | 'claim' | 'record' | 'operation' | 'unfinished' | 'history'> {
+}: JournalOptions): Pick<
+  TenantStore,
+  'begin' | 'claim' | 'record' | 'operation' | 'operationOf' | 'unfinished' | 'history'
+> {
   async function transaction<T>(
     about: { tenant: string; operation: string },
     work: (query: Query) => Promise<T>,
@@ -51,8 +55,10 @@ export function journal({
   }
 
   return {
-    async begin(operation, write, audit) {
-      const { kind } = operation
+    async begin(operation, write, audit, lease = 0) {
+      const { kind, state } = operation
+      checkWholeNumbers({ lease }, 0)
+      const claims = state === 'running' && lease > 0
       const tenant = tenantOfWrite(write)
       if (!Object.hasOwn(transitions, kind) || 'insert' in write !== (transitions[kind].from.length === 0))
         throw new TenancyError('ARGUMENT_INVALID', { field: 'write', rule: `must be what the operation ${kind} does` })
@@ -60,42 +66,31 @@ export function journal({
         const rival = await insertOperation(query, db, operation, tenant)
         if (rival !== undefined) return begunBy(rival, operation, await readTenant(query, db, rival.tenant))
         await writeTenant(write, { query, db, kind, begins: true, storageKeys })
-        // One that has begun as `done` is not held back by the index, so that it looks itself, with the tenant's row in its hands.
-        const [other] = await rowsOf(
-          query,
-          selectOperations(db)
-            .where('o.tenant', '=', tenant)
-            .where('o.state', 'in', underway)
-            .where('o.id', '<>', operation.id),
-        )
-        if (other !== undefined) throw underwayError(operationOf(other))
         const after = await readTenant(query, db, tenant)
-        const begun = await readOperation(query, db, operation.id)
+        if (state === 'done') await rowsOf(query, ended(db, operation.id, after))
+        if (claims) await rowsOf(query, claimed(db, operation.id, lease))
+        const begun = (await readOperation(query, db, operation.id)) as Operation
         await writeAudit(query, db, audit)
-        return { operation: begun as Operation, isNew: true, ...(after !== undefined && { tenant: after }) }
+        return {
+          operation: begun,
+          isNew: true,
+          ...(after !== undefined && { tenant: after }),
+          ...(claims && { claim: { operation: begun, number: 1 } }),
+        }
       })
     },
     async claim(id, lease) {
       checkWholeNumbers({ lease })
       return transaction({ tenant: '', operation: id }, async query => {
-        const [claimed] = await rowsOf(
-          query,
-          db
-            .updateTable('registry_operations')
-            .set(eb => ({ claim_number: eb('claim_number', '+', 1), claimed_until: until(lease) }))
-            .where('id', '=', id)
-            .where('state', 'in', underway)
-            .where(isFree)
-            .returning('claim_number'),
-        )
-        if (claimed === undefined) return undefined
+        const [mine] = await rowsOf(query, claimed(db, id, lease))
+        if (mine === undefined) return undefined
         // Behind the update: what the one before has recorded while this one waited is seen.
         const operation = await readOperation(query, db, id)
-        return { operation: operation as Operation, number: claimed.claim_number }
+        return { operation: operation as Operation, number: mine.claim_number }
       })
     },
     async record({ operation: { id, tenant, kind }, number }, lease, { step, state, outcome, write, audit }) {
-      checkWholeNumbers({ lease })
+      checkWholeNumbers({ lease }, 0)
       if (write !== undefined && tenantOfWrite(write) !== tenant)
         throw new TenancyError('ARGUMENT_INVALID', {
           field: 'write',
@@ -108,7 +103,6 @@ export function journal({
           .where('claim_number', '=', number)
           .where('state', 'in', underway)
           .returning('id')
-        const ends = state === 'done' || state === 'failed'
         const mine = await rowsOf(query, held.set({ claimed_until: until(lease) }))
         if (mine.length === 0) throw new TenancyError('OPERATION_TAKEN', { operation: id })
         if (step !== undefined) {
@@ -122,15 +116,17 @@ export function journal({
           )
         }
         if (write !== undefined) await writeTenant(write, { query, db, kind, begins: false, storageKeys })
-        if (state !== undefined || outcome !== undefined) {
-          const ended = held.set(eb => ({
-            ...(state !== undefined && { state }),
-            ...(outcome !== undefined && { outcome: JSON.stringify(outcome) }),
-            claimed_until: ends ? null : eb.ref('claimed_until'),
-          }))
-          await rowsOf(query, ended)
-        }
         const after = await readTenant(query, db, tenant)
+        if (state === 'done') await rowsOf(query, ended(db, id, after))
+        else if (state !== undefined || outcome !== undefined)
+          await rowsOf(
+            query,
+            held.set({
+              ...(state !== undefined && { state }),
+              ...(outcome !== undefined && { outcome: JSON.stringify(outcome) }),
+              ...(state === 'failed' && { claimed_until: null }),
+            }),
+          )
         if (audit !== undefined) await writeAudit(query, db, audit)
         return after
       })
@@ -138,6 +134,11 @@ export function journal({
     async operation(id) {
       await ready()
       return readOperation(asking(pool), db, id)
+    },
+    async operationOf(key) {
+      await ready()
+      const [row] = await rowsOf(asking(pool), selectOperations(db).where('o.key', '=', key))
+      return row && operationOf(row)
     },
     async unfinished(limit) {
       checkWholeNumbers({ limit })
@@ -154,6 +155,30 @@ export function journal({
   }
 }
 
+/** Makes an operation that has not ended, and that nobody else has, the caller's. */
+function claimed(db: Registry, id: string, lease: number) {
+  return db
+    .updateTable('registry_operations')
+    .set(eb => ({ claim_number: eb('claim_number', '+', 1), claimed_until: until(lease) }))
+    .where('id', '=', id)
+    .where('state', 'in', underway)
+    .where(isFree)
+    .returning('claim_number')
+}
+
+/** Ends an operation well; its outcome is the tenant as it is now. */
+function ended(db: Registry, id: string, tenant: Tenant | undefined) {
+  return db
+    .updateTable('registry_operations')
+    .set({
+      state: 'done',
+      claimed_until: null,
+      ...(tenant !== undefined && { outcome: JSON.stringify({ tenant }) }),
+    })
+    .where('id', '=', id)
+    .returning('id')
+}
+
 /**
  * The first of those who come with one key writes it, and the others wait for how its transaction ends.
  *
@@ -165,13 +190,23 @@ async function insertOperation(
   operation: NewOperation,
   tenant: string,
 ): Promise<Operation | undefined> {
-  const { id, kind, state, actor, reason = null, key = null, digest, parameters } = operation
+  const { id, kind, actor, reason = null, key = null, digest, parameters } = operation
   for (;;) {
     const inserted = await rowsOf(
       query,
       db
         .insertInto('registry_operations')
-        .values({ id, tenant, kind, state, actor, reason, key, digest, parameters: JSON.stringify(parameters) })
+        .values({
+          id,
+          tenant,
+          kind,
+          state: 'running',
+          actor,
+          reason,
+          key,
+          digest,
+          parameters: JSON.stringify(parameters),
+        })
         .onConflict(conflict => conflict.doNothing())
         .returning('id'),
     )

@@ -32,7 +32,7 @@ export function lookups({
   ready,
   domains,
   namedStatements,
-}: LookupOptions): Pick<TenantStore, 'find' | 'findDefault' | 'list' | 'page' | 'domains'> {
+}: LookupOptions): Pick<TenantStore, 'find' | 'findDefault' | 'findControl' | 'list' | 'page' | 'domains'> {
   const all = selectTenants(db)
   const byDomain = all.innerJoin('registry_domains as d', 'd.tenant', 't.id').where('d.name', '=', '')
   const statements = {
@@ -40,6 +40,7 @@ export function lookups({
     slug: all.where('t.slug', '=', ''),
     domain: domains === 'verified' ? byDomain.where('d.is_verified', '=', true) : byDomain,
     default: all.where('t.is_default', '=', true),
+    control: all.where('t.is_control', '=', true),
   }
   const texts = Object.fromEntries(
     Object.entries(statements).map(([name, built]) => {
@@ -73,6 +74,7 @@ export function lookups({
   return {
     find,
     findDefault: () => one('default'),
+    findControl: () => one('control'),
     async *list() {
       for (let after = ''; ; ) {
         const tenants = await pageOf(after, pageSize)

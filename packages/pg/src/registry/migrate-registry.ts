@@ -6,7 +6,7 @@ import { quoteIdentifier } from '../identifier.ts'
 import { inTransaction } from '../in-transaction.ts'
 import { migrationsIn, migrationTable } from './migrations.ts'
 import { grantsSql } from './schema/grants-sql.ts'
-import { movesOf } from './schema/moves.ts'
+import { allowedMoves } from './schema/moves.ts'
 
 /** Options of {@link migrateRegistry}. */
 export interface MigrateRegistryOptions {
@@ -18,6 +18,8 @@ export interface MigrateRegistryOptions {
   readonly role: string
   /** A role that reads the audit, and nothing else. Default none. */
   readonly auditor?: string
+  /** Whether the database lets archived tenants be restored, as the life cycle's option of this name does. Default `false` (P13). */
+  readonly allowRestore?: boolean
 }
 
 /**
@@ -29,7 +31,7 @@ export interface MigrateRegistryOptions {
  * await migrateRegistry({ pool: ownerPool, role: 'tenantry_registry' })
  */
 export async function migrateRegistry(options: MigrateRegistryOptions): Promise<void> {
-  const { pool, schema = 'tenantry', role, auditor } = options
+  const { pool, schema = 'tenantry', role, auditor, allowRestore = false } = options
   const s = quoteIdentifier(schema)
   if (schema === 'public')
     throw new TenancyError('ARGUMENT_INVALID', { field: 'schema', rule: "must be the registry's own" })
@@ -49,7 +51,7 @@ export async function migrateRegistry(options: MigrateRegistryOptions): Promise<
     await inTransaction(pool, async query => {
       // Two that grant the same at once would be in each other's way.
       await query(`lock table ${s}.registry_meta in share row exclusive mode`)
-      const rows = movesOf().map(({ kind, from, to, guarded }) => [kind, from, to, guarded])
+      const rows = allowedMoves(allowRestore).map(({ kind, from, to, guarded }) => [kind, from, to, guarded])
       await query(`delete from ${s}.registry_moves`)
       await query(
         `insert into ${s}.registry_moves select * from unnest($1::text[], $2::text[], $3::text[], $4::bool[])`,

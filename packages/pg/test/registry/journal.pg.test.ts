@@ -247,14 +247,14 @@ describePostgres('the journal of the registry', server => {
         step: { name: 'files.provision', state: 'done', result: { made: ['/x'] } },
       })
       const tenant = await db.registry.record(claim, 60_000, {
-        ...{ step: { name: 'dns.provision', state: 'done' }, state: 'done', outcome: { ok: true } },
+        ...{ step: { name: 'dns.provision', state: 'done' }, state: 'done' },
         write: { update: operation.tenant, set: { status: 'active' } },
         audit: entryOf('tenant.created', { tenant: operation.tenant }),
       })
       expect(tenant).toMatchObject({ status: 'active', version: 2 })
       expect(await db.registry.operation(operation.id)).toMatchObject({
         state: 'done',
-        outcome: { ok: true },
+        outcome: { tenant },
         steps: [
           { name: 'files.provision', state: 'done', result: { made: ['/x'] } },
           { name: 'dns.provision', state: 'done' },

@@ -90,7 +90,8 @@ export interface TestRegistry {
   sql(as: 'admin' | 'owner' | 'runtime', text: string, values?: readonly unknown[]): Promise<Record<string, Json>[]>
 }
 
-export function useRegistry(server: PostgresForTests): TestRegistry {
+/** @param allowRestore - as the option of `migrateRegistry` */
+export function useRegistry(server: PostgresForTests, allowRestore = true): TestRegistry {
   let database: FreshDatabase | undefined
   let registry: PostgresRegistry | undefined
   const pools: pg.Pool[] = []
@@ -107,7 +108,7 @@ export function useRegistry(server: PostgresForTests): TestRegistry {
 
   beforeAll(async () => {
     database = await server.freshDatabase()
-    await migrateRegistry({ pool: pool('owner'), role: database.runtimeRole })
+    await migrateRegistry({ pool: pool('owner'), role: database.runtimeRole, allowRestore })
     registry = postgresRegistry({ pool: pool() })
   })
   afterAll(async () => {

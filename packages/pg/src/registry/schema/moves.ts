@@ -35,3 +35,8 @@ export function movesOf(table: Readonly<Record<string, Transition>> = transition
     return [...found.values()]
   })
 }
+
+/** What the database lets through: without `allowRestore`, archived is for ever, also for hand-written SQL. */
+export function allowedMoves(allowRestore: boolean): readonly Move[] {
+  return movesOf().filter(({ kind }) => allowRestore || kind !== 'restore')
+}
