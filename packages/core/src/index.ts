@@ -43,6 +43,12 @@ export type {
 export { assertTransition, type OperationKind, type Transition, transitions } from './lifecycle/transitions.ts'
 export { consoleLogger, type Logger } from './logger.ts'
 export { type Problem, problemOf } from './problem.ts'
+export {
+  type CachedRegistry,
+  type CachedRegistryOptions,
+  type CacheStats,
+  cachedRegistry,
+} from './registries/cached-registry.ts'
 export { type EnvRegistry, type EnvRegistryOptions, envRegistry } from './registries/env-registry.ts'
 export type { HostAndPort } from './registries/host-and-port.ts'
 export { type MemoryRegistry, memoryRegistry, type TenantChange } from './registries/memory-registry.ts'
@@ -52,7 +58,8 @@ export {
   type ParameterRule,
   uniqueRule,
 } from './registries/parameter-rule.ts'
-export type { ChangeBus, ChangeListener, RegistryChange } from './registries/registry-changes.ts'
+export type { ChangeBus, ChangeListener, RegistryChange, WatchedRegistry } from './registries/registry-changes.ts'
+export type { SharedAnswer, SharedEntries, SharedPut } from './registries/shared-entries.ts'
 export { tenantParameters } from './registries/tenant-parameters.ts'
 export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'

@@ -10,9 +10,11 @@ import { findTenant, type TenantRegistry } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 import { type ChainOptions, decide, type Trace } from './resolution.ts'
 import type { Resolver } from './resolver.ts'
+import { revocations } from './revocations.ts'
 import { assertServable } from './servable.ts'
 import type { Tenant } from './tenant.ts'
 import { snapshotOf } from './tenant-snapshot.ts'
+import { checkWholeNumbers } from './whole-numbers.ts'
 
 /** Options of {@link createTenancy}. */
 export interface TenancyOptions {
@@ -30,6 +32,12 @@ export interface TenancyOptions {
   readonly absentStatus?: 400 | 401
   /** Refuse a suspended tenant as if it did not exist. Default `false`. */
   readonly hideSuspended?: boolean
+  /**
+   * Milliseconds that work under way may still take once its tenant is suspended, archived or removed: then {@link Tenancy.current}
+   * throws, so that handles refuse the next statement. With a registry that tells of changes, such as `cachedRegistry`. Default 5,000;
+   * 0 is at once.
+   */
+  readonly drain?: number
   /** Default: warnings and errors as JSON lines on standard error. */
   readonly logger?: Logger
 }
@@ -49,11 +57,22 @@ export interface Tenancy {
   /**
    * The tenant whose unit of work is running.
    *
-   * @throws {TenancyError} `TENANT_CONTEXT_MISSING` outside every {@link Tenancy.run}.
+   * @throws {TenancyError} `TENANT_CONTEXT_MISSING` outside every {@link Tenancy.run}; `TENANT_SUSPENDED`, `TENANT_NOT_FOUND`,
+   * `TENANT_NOT_READY` when the tenant is no longer active and {@link TenancyOptions.drain} is over.
    * @example
    * await tenancy.run(acme, () => tenancy.current().slug) // 'acme'
    */
   current(): Tenant
+  /**
+   * Aborts when the work under way for the current tenant has to end: for sockets, streams and requests to others. One signal for all
+   * work of a tenant in this process, with the error that {@link Tenancy.current} throws from then on as its reason. Without a registry
+   * that tells of changes it never aborts.
+   *
+   * @throws {TenancyError} as {@link Tenancy.current}
+   * @example
+   * await tenancy.run(acme, () => fetch(url, { signal: tenancy.signal() }))
+   */
+  signal(): AbortSignal
   /** The tenant whose unit of work is running, or `undefined`. */
   maybeCurrent(): Tenant | undefined
   /**
@@ -103,12 +122,14 @@ export interface Tenancy {
 /**
  * A tenancy: a registry, a chain of resolvers and a context of its own.
  *
+ * @throws {TenancyError} `ARGUMENT_INVALID` for an option against its rule.
  * @example
  * const tenancy = createTenancy({ registry, resolvers: [host({ baseDomains: ['example.com'] })] })
  */
 export function createTenancy(options: TenancyOptions): Tenancy {
   warnOfSecondCopy()
-  const { registry, logger = consoleLogger } = options
+  const { registry, logger = consoleLogger, drain = 5_000 } = options
+  checkWholeNumbers({ drain }, 0)
   const context = createContext()
   const events = createEvents((error, kind) => logger.error({ event: kind, error: String(error) }, 'A listener threw.'))
   const chain: ChainOptions = {
@@ -120,6 +141,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     hideSuspended: options.hideSuspended ?? false,
   }
 
+  const revoked = revocations(registry, { ...chain, drain })
+
   function maybeCurrent(): Tenant | undefined {
     const scope = context.scope()
     return scope?.kind === 'tenant' ? scope.tenant : undefined
@@ -127,13 +150,17 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 
   function current(): Tenant {
     const scope = context.scope()
-    if (scope?.kind === 'tenant') return scope.tenant
+    if (scope?.kind === 'tenant') {
+      revoked.check(scope.tenant)
+      return scope.tenant
+    }
     throw new TenancyError('TENANT_CONTEXT_MISSING', { scope: scope === undefined ? 'none' : 'system' })
   }
 
   function run<T>(tenant: Tenant, fn: () => T): T {
     const snapshot = snapshotOf(tenant)
     assertServable(snapshot, `id ${snapshot.id}`, chain)
+    revoked.admit(snapshot)
     return context.enter({ kind: 'tenant', tenant: snapshot }, fn)
   }
 
@@ -189,6 +216,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     run,
     current,
     maybeCurrent,
+    signal: () => revoked.signal(current()),
     runAsSystem,
     bind: context.bind,
     resolve,
