@@ -3,6 +3,7 @@ const core = (file, test) => ({ file: `packages/core/src/${file}.ts`, project: '
 const pool = (file, test, room = 'pg') => ({ file: `packages/pg/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const ofCore = (file, test, room) => ({ file: `packages/core/src/${file}.ts`, project: 'postgres', test: `packages/${room}/test/${test}.pg.test.ts` })
 const redis = (file, test, project = 'redis') => ({ file: `packages/redis/src/${file}.ts`, project, test: `packages/redis/test/${test}.${project === 'unit' ? '' : 'redis.'}test.ts` })
+const lifecycle = (file, test) => core(`lifecycle/${file}`, test.replace('.test', ''))
 const registry = (file, test) => ({ file: `packages/pg/src/registry/${file}.ts`, project: 'postgres', test: `packages/pg/test/registry/${test}.pg.test.ts` })
 const rls = (file, test) => ({ file: `packages/pg-rls/src/${file}.ts`, project: 'postgres', test: `packages/pg-rls/test/${test}.pg.test.ts` })
 const schema = (file, test) => ({ file: `packages/pg-schema/src/${file}.ts`, project: 'postgres', test: `packages/pg-schema/test/${test}.pg.test.ts` })
@@ -349,7 +350,8 @@ export const mutants = [
   { name: 'registry: the anchor of the audit may be cut off', ...registry('audit-trail', 'audit'), find: 'anchor.sequence > head.sequence', replace: 'anchor.sequence < 0' },
   { name: 'registry: another chain under the anchor is not noticed', ...registry('audit-trail', 'audit'), find: 'anchor.hash !== head.hash', replace: "anchor.hash === 'none'" },
   { name: 'registry: one key, other parameters, the same outcome', ...registry('journal', 'journal'), find: 'if (winner.digest !== digest)', replace: "if (digest === '')" },
-  { name: 'registry: what is done at once passes what is under way', ...registry('journal', 'journal'), find: ".where('o.id', '<>', operation.id)", replace: ".where('o.id', '=', 'none')" },
+  { name: 'registry: two operations work on one tenant', ...registry('schema/tables-sql', 'journal'), find: "create unique index registry_operations_underway on ${s}.registry_operations (tenant) where state in ('running', 'undoing');", replace: '' },
+  { name: 'registry: archived tenants are restored by hand', ...registry('schema/moves', 'guards'), find: "allowRestore || kind !== 'restore'", replace: "allowRestore || kind !== ''" },
   { name: 'registry: whoever has lost a claim goes on writing', ...registry('journal', 'journal'), find: ".where('claim_number', '=', number)", replace: '' },
   { name: 'registry: two work on one operation', ...registry('journal', 'journal'), find: '(claimed_until is null or claimed_until <= clock_timestamp())', replace: '(true or claimed_until is null)' },
   { name: 'registry: an operation begins from any status', ...registry('tenant-write', 'journal'), find: 'if (terms.begins) assertTransition(terms.kind, before)', replace: '' },
@@ -365,4 +367,19 @@ export const mutants = [
   { name: 'registry: changes are listened to through a pooler', ...registry('changes/listening-client', 'changes'), find: 'if (pid !== cancelKeyOf(client).processID)', replace: 'if (pid === undefined)' },
   { name: 'registry: a secret is good in any place', ...registry('secrets/aes-keys', 'secrets'), find: "JSON.stringify(['tenantry.registry.secret', tenant, name])", replace: "tenant && name && 'any'" },
   { name: 'registry: what a key store throws is passed on', ...registry('secrets/tenant-secrets', 'secrets'), find: '} catch {', replace: '} catch (cause) { throw cause' },
+  { name: "life cycle: a suspension opens the door again when a step fails", ...lifecycle("plan", "lifecycle.test"), find: "steps: [...settleStep(parts.settle), ...participants.flatMap(each => suspendStep(each, parts.drain))],\n        undoes: false", replace: "steps: [...settleStep(parts.settle), ...participants.flatMap(each => suspendStep(each, parts.drain))],\n        undoes: true" },
+  { name: "life cycle: an erasure is not proved", ...lifecycle("plan", "lifecycle.test"), find: "if (left.length > 0)", replace: "if (left.length < 0)" },
+  { name: "life cycle: a tenant is unmade in the order in which it was made", ...lifecycle("run-operation", "lifecycle.test"), find: "for (const step of [...steps].reverse())", replace: "for (const step of [...steps])" },
+  { name: "life cycle: what was not begun is taken for done", ...lifecycle("run-operation", "lifecycle-crash.test"), find: "if (known === 'done') continue", replace: "if (known !== undefined) continue" },
+  { name: "life cycle: a step is taken before it is recorded", ...lifecycle("run-operation", "lifecycle-crash.test"), find: "if (known === undefined) await note({ name: step.name, state: 'begun' })", replace: "" },
+  { name: "life cycle: the default tenant may be suspended", ...lifecycle("transitions", "lifecycle.test"), find: "if (guarded && (isDefault || isControl))", replace: "if (guarded && isDefault && isControl)" },
+  { name: "life cycle: an operation begins from any status", ...lifecycle("transitions", "lifecycle.test"), find: "if (!from.includes(status))", replace: "if (from.length > 99)" },
+  { name: "life cycle: a key with other parameters gives the outcome of another", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "operation !== undefined && operation.digest !== digest", replace: "operation !== undefined && operation.digest === ''" },
+  { name: "life cycle: an erasure needs no confirmation", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "tenant !== undefined && confirm !== tenant.slug", replace: "tenant !== undefined && confirm === ''" },
+  { name: "life cycle: archived tenants may be restored", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "kind === 'restore' && !allowRestore", replace: "kind === 'restore' && allowRestore === undefined" },
+  { name: "life cycle: a gate is not asked about the activation within a creation", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "activates && isMaking(kind) ? ([kind, 'activate'] as const) : [kind]", replace: "[kind]" },
+  { name: "life cycle: the text of a driver's error is kept", ...lifecycle("outcome", "lifecycle.test"), find: "`${error.name.slice(0, 80)}${code}`", replace: "`${error.message}${code}`" },
+  { name: "life cycle: an object of somebody else holds up the undoing", ...lifecycle("run-operation", "lifecycle.test"), find: "cause.code !== 'OBJECT_FOREIGN'", replace: "cause.code !== 'TENANT_ABSENT'" },
+  { name: "life cycle: whoever stalled writes on", ...lifecycle("memory-tenant-store", "lifecycle-crash.test"), find: "one.claim !== number ||", replace: "" },
+  { name: "life cycle: a slug is given again", ...lifecycle("../registries/memory-registry", "lifecycle.test"), find: "    slugs.set(input.slug, tenant.id)\n", replace: "    slugs.set(input.slug, tenant.id)\n    for (const [slug, id] of slugs) if (id === tenant.id && slug !== input.slug) slugs.delete(slug)\n" },
 ]
