@@ -346,7 +346,7 @@ export const mutants = [
   { name: 'registry: a changed entry of the audit is not noticed', ...registry('audit-trail', 'audit'), find: "if (row.hash.toString('hex') !== hash) return", replace: "if (hash === '') return" },
   { name: 'registry: an entry that follows another one is not noticed', ...registry('audit-trail', 'audit'), find: "if (row.previous.toString('hex') !== head.hash) return", replace: "if (head.hash === '') return" },
   { name: 'registry: a missing entry is not noticed', ...registry('audit-trail', 'audit'), find: 'if (row.sequence !== String(next)) return', replace: 'if (next < 0) return' },
-  { name: 'registry: the end of the audit may be cut off', ...registry('audit-trail', 'audit'), find: 'told?.sequence !== String(head.sequence)', replace: 'told === undefined' },
+  { name: 'registry: the end of the audit may be cut off', ...registry('audit-trail', 'audit'), find: "told?.sequence !== String(head.sequence) || told.hash.toString('hex') !== head.hash", replace: 'told === undefined' },
   { name: 'registry: the anchor of the audit may be cut off', ...registry('audit-trail', 'audit'), find: 'anchor.sequence > head.sequence', replace: 'anchor.sequence < 0' },
   { name: 'registry: another chain under the anchor is not noticed', ...registry('audit-trail', 'audit'), find: 'anchor.hash !== head.hash', replace: "anchor.hash === 'none'" },
   { name: 'registry: one key, other parameters, the same outcome', ...registry('journal', 'journal'), find: 'if (winner.digest !== digest)', replace: "if (digest === '')" },
