@@ -1,5 +1,15 @@
 export type { Awaitable } from './awaitable.ts'
 export { bindMessage, type NodeEmitter } from './bind-message.ts'
+export {
+  type Branding,
+  type BrandingInput,
+  type BrandingOptions,
+  brandingOf,
+  checkBranding,
+  makeBranding,
+} from './branding/branding.ts'
+export { type BrandingStyle, brandingStyle } from './branding/branding-style.ts'
+export { type PublicBrandingOptions, publicBranding } from './branding/public-branding.ts'
 export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
 export { hasDuplicateMembers } from './duplicate-members.ts'
 export type { TenantEnvelope } from './envelope.ts'
