@@ -50,7 +50,7 @@ export default {
       comment: 'Another package is used by its public surface, never by a file inside it.',
       severity: 'error',
       from: { path: '^(packages|tools|examples)/([^/]+)/' },
-      to: { path: '^(?:packages|tools)/[^/]+/src/', pathNot: ['^$1/$2/', '/src/(?:vitest/)?index\\.ts$'] },
+      to: { path: '^(?:packages|tools)/[^/]+/src/', pathNot: ['^$1/$2/', '/src/(?:vitest/|registry/)?index\\.ts$'] },
     },
     {
       name: 'no-circles',

@@ -180,6 +180,13 @@ export const errors = {
     message: (d: { tenant: string; operation: string; step: string; reason: string }) =>
       `Operation ${d.operation} of tenant "${d.tenant}" stands at ${d.step} (${d.reason}).`,
   },
+  ERASURE_UNPROVEN: {
+    status: 500,
+    title: 'Something of the tenant is left.',
+    next: 'See why it was not erased; the tenant is not gone until lifecycle.reconcile() finds nothing.',
+    message: (d: { tenant: string; left: readonly string[] }) =>
+      `Of tenant "${d.tenant}" is left: ${d.left.slice(0, 10).join(', ')}${d.left.length > 10 ? ` and ${d.left.length - 10} more` : ''}.`,
+  },
   IDEMPOTENCY_CONFLICT: {
     status: 422,
     title: 'The idempotency key was used for something else.',

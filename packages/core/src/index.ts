@@ -30,8 +30,15 @@ export type { ForEachOptions } from './for-each.ts'
 export type { ImpersonatedWork, Impersonation } from './impersonation.ts'
 export type { Claims, Erasure, Finding, Health, Holding, Isolation } from './isolation.ts'
 export type { Json } from './json.ts'
+export type { ChangeAccess, LifecycleAccess } from './lifecycle/access.ts'
 export type { AuditEntry, AuditLog } from './lifecycle/audit.ts'
+export { createLifecycle } from './lifecycle/create-lifecycle.ts'
+export type { DestroyPreview, DestroyReport, ParticipantHoldings } from './lifecycle/destroy-report.ts'
+export type { Intention, LifecycleHook } from './lifecycle/hook.ts'
+export type { Lifecycle, LifecycleOptions, NewTenant } from './lifecycle/lifecycle.ts'
+export { type MemoryTenantStore, memoryTenantStore } from './lifecycle/memory-tenant-store.ts'
 export type { Participant, StepKey } from './lifecycle/participant.ts'
+export type { Reconciled, ReconcileOptions } from './lifecycle/reconcile.ts'
 export type {
   Begun,
   Claim,
@@ -86,4 +93,5 @@ export {
   reservedSlugs,
   type TenantInput,
 } from './tenant-input.ts'
+export { frozenTenant } from './tenant-snapshot.ts'
 export { checkWholeNumbers } from './whole-numbers.ts'

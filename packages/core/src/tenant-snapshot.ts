@@ -19,6 +19,16 @@ export function snapshotOf(tenant: Tenant): Tenant {
   return deepFreeze({ id, slug, name, status, placement, isDefault, isControl, version, settings })
 }
 
+/**
+ * For registries: freezes a tenant that was made from a row just now, and which nobody else has. Nothing copies it any more.
+ *
+ * @example
+ * frozenTenant({ id, slug, name, status, placement, isDefault, isControl, version, settings })
+ */
+export function frozenTenant(tenant: Tenant): Tenant {
+  return deepFreeze(tenant)
+}
+
 function copy<T>(field: string, value: T): T {
   try {
     return structuredClone(value)

@@ -40,8 +40,13 @@ export interface Operation {
   readonly outcome?: Json
 }
 
-/** What a store must be told of a new operation; it begins as `running`, or as `done` when nothing is to do behind the change. */
-export type NewOperation = Pick<Operation, 'id' | 'kind' | 'actor' | 'reason' | 'key' | 'digest' | 'parameters'> & {
+/** What a store must be told of a new operation. */
+export interface NewOperation
+  extends Pick<Operation, 'id' | 'kind' | 'actor' | 'reason' | 'key' | 'digest' | 'parameters'> {
+  /**
+   * `running`: something is to do behind the change of the record. `done`: nothing is to do behind the change of the record, and its outcome is
+   * `{ tenant }`, the tenant as it was written.
+   */
   readonly state: 'running' | 'done'
 }
 
@@ -64,8 +69,10 @@ export interface Begun {
   readonly operation: Operation
   /** Whether it is new. */
   readonly isNew: boolean
-  /** The tenant as it is now; `undefined` when it is gone. */
+  /** The tenant as it is now; absent when it is gone. */
   readonly tenant?: Tenant
+  /** The caller's, when the operation is new and running and a lease was asked for. */
+  readonly claim?: Claim
 }
 
 /** Who works on an operation. Only one does at a time, and each that takes over has a higher number. */
@@ -78,7 +85,9 @@ export interface Claim {
 export interface Progress {
   /** Put at the end of the steps, or in the place of the step with this name. */
   readonly step?: JournalStep
+  /** With `done`, the outcome is `{ tenant }`: the tenant as it is behind the write; none where it is gone. */
   readonly state?: Operation['state']
+  /** Why it is undone; stays when it has failed. */
   readonly outcome?: Json
   readonly write?: TenantWrite
   readonly audit?: AuditEntry
@@ -112,15 +121,19 @@ export interface TenantStore extends TenantRegistry, AuditLog {
     readonly limit?: number
     readonly statuses?: readonly TenantStatus[]
   }): Promise<TenantPage>
+  /** The tenant with `isControl`, or `undefined`. */
+  findControl(): Promise<Tenant | undefined>
   /** The domains of a tenant, the primary one first. */
   domains(tenant: string): Promise<readonly TenantDomain[]>
   /**
    * Writes the tenant and the operation, with its audit entry, or nothing. The same key gives the operation that has it.
    *
+   * @param lease - milliseconds of the store's own clock for which a new operation that is running is the caller's. Default 0: it is
+   * nobody's until it is claimed.
    * @throws {TenancyError} `IDEMPOTENCY_CONFLICT` for the same key with another digest; `OPERATION_UNDERWAY` while another works on
    * the tenant; `TRANSITION_REFUSED`, `TENANT_NOT_FOUND`, `VERSION_CONFLICT`, `TENANT_EXISTS`.
    */
-  begin(operation: NewOperation, write: TenantWrite, audit: AuditEntry): Promise<Begun>
+  begin(operation: NewOperation, write: TenantWrite, audit: AuditEntry, lease?: number): Promise<Begun>
   /**
    * Makes the caller the only one who works on an operation, for `lease` milliseconds of the store's own clock.
    *
@@ -128,12 +141,14 @@ export interface TenantStore extends TenantRegistry, AuditLog {
    */
   claim(operation: string, lease: number): Promise<Claim | undefined>
   /**
-   * Writes progress, and has the lease begin anew. A state of `done` or `failed` ends the claim.
+   * Writes progress, and has the lease begin anew; one of 0 lets go. A state of `done` or `failed` ends the claim.
    *
    * @throws {TenancyError} `OPERATION_TAKEN` when the claim is no longer the caller's: nothing was written. What the write throws.
    */
   record(claim: Claim, lease: number, progress: Progress): Promise<Tenant | undefined>
   operation(id: string): Promise<Operation | undefined>
+  /** The operation that has this idempotency key. */
+  operationOf(key: string): Promise<Operation | undefined>
   /** Operations that are neither done nor failed and that nobody works on, the oldest first. */
   unfinished(limit: number): Promise<readonly string[]>
   /** What was done to a tenant, the newest first, also behind its end. */

@@ -22,6 +22,14 @@ export interface MemoryRegistry extends TenantRegistry {
    * @throws {TenancyError} `TENANT_NOT_FOUND`, `VERSION_CONFLICT`, `INPUT_INVALID`, `TENANT_EXISTS`
    */
   update(id: string, change: TenantChange, expected?: number): Tenant
+  /**
+   * Removes a tenant. Its id and its slugs, also former ones, are never given to another (threat L5); its domains are free.
+   *
+   * @throws {TenancyError} `TENANT_NOT_FOUND`
+   */
+  remove(id: string): void
+  /** The domains of a tenant, in the order in which they were given. */
+  domains(id: string): readonly string[]
 }
 
 interface Entry {
@@ -40,6 +48,7 @@ export function memoryRegistry(tenants: readonly TenantInput[] = []): MemoryRegi
   const entries = new Map<string, Entry>()
   // Ids are case-sensitive, but two that differ by case only are refused: some stores fold names.
   const ids = new Map<string, string>()
+  // Every slug that was ever given: links and caches may still have it.
   const slugs = new Map<string, string>()
   const domains = new Map<string, string>()
 
@@ -52,7 +61,6 @@ export function memoryRegistry(tenants: readonly TenantInput[] = []): MemoryRegi
 
     const before = entries.get(tenant.id)
     if (before !== undefined) {
-      slugs.delete(before.input.slug)
       for (const domain of before.input.domains) domains.delete(domain)
     }
     ids.set(tenant.id.toLowerCase(), tenant.id)
@@ -79,8 +87,10 @@ export function memoryRegistry(tenants: readonly TenantInput[] = []): MemoryRegi
   const registry: MemoryRegistry = {
     find(key) {
       if (key.kind === 'id') return entries.get(key.value)?.tenant
-      const id = (key.kind === 'slug' ? slugs : domains).get(key.value.toLowerCase())
-      return id === undefined ? undefined : entries.get(id)?.tenant
+      const value = key.value.toLowerCase()
+      const id = (key.kind === 'slug' ? slugs : domains).get(value)
+      const tenant = id === undefined ? undefined : entries.get(id)?.tenant
+      return key.kind === 'slug' && tenant?.slug !== value ? undefined : tenant
     },
     findDefault() {
       for (const { tenant } of entries.values()) if (tenant.isDefault) return tenant
@@ -95,12 +105,11 @@ export function memoryRegistry(tenants: readonly TenantInput[] = []): MemoryRegi
     add(input) {
       const checked = checkTenantInput(input)
       const tenant = makeTenant(checked)
-      if (entries.has(tenant.id)) throw new TenancyError('TENANT_EXISTS', { field: 'id', value: tenant.id })
+      if (ids.has(tenant.id.toLowerCase())) throw new TenancyError('TENANT_EXISTS', { field: 'id', value: tenant.id })
       return store({ ...checked, id: tenant.id }, tenant)
     },
     update(id, change, expected) {
-      const before = entries.get(id)
-      if (before === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
+      const before = entryOf(id)
       const actual = before.tenant.version
       if (expected !== undefined && expected !== actual) {
         throw new TenancyError('VERSION_CONFLICT', { tenant: id, expected, actual })
@@ -108,6 +117,17 @@ export function memoryRegistry(tenants: readonly TenantInput[] = []): MemoryRegi
       const input = checkTenantInput({ ...before.input, ...change, id })
       return store(input, makeTenant(input, actual + 1))
     },
+    remove(id) {
+      for (const domain of entryOf(id).input.domains) domains.delete(domain)
+      entries.delete(id)
+    },
+    domains: id => entries.get(id)?.input.domains ?? [],
+  }
+
+  function entryOf(id: string): Entry {
+    const entry = entries.get(id)
+    if (entry === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
+    return entry
   }
 
   for (const tenant of tenants) registry.add(tenant)

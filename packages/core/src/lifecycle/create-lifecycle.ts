@@ -1,0 +1,238 @@
+import { TenancyError } from '../errors.ts'
+import type { Json } from '../json.ts'
+import { consoleLogger } from '../logger.ts'
+import type { Tenant } from '../tenant.ts'
+import { type CheckedTenantInput, checkTenantInput } from '../tenant-input.ts'
+import { uuidv7 } from '../uuidv7.ts'
+import { checkWholeNumbers } from '../whole-numbers.ts'
+import { type ChangeAccess, checkAccess, type LifecycleAccess } from './access.ts'
+import { jsonDigest } from './canonical-json.ts'
+import { type DestroyPreview, destroyReport } from './destroy-report.ts'
+import type { Lifecycle, LifecycleOptions, NewTenant } from './lifecycle.ts'
+import { readOutcome } from './outcome.ts'
+import { performer } from './perform.ts'
+import { isMaking, type PlanParts } from './plan.ts'
+import { reconcileAll } from './reconcile.ts'
+import type { Operation, TenantWrite } from './tenant-store.ts'
+import { assertTransition, type OperationKind, type Transition, transitions } from './transitions.ts'
+import { watch } from './watch.ts'
+
+/**
+ * The life-cycle service over a store and whatever takes part.
+ *
+ * @throws {TenancyError} `ARGUMENT_INVALID`
+ * @example
+ * const lifecycle = createLifecycle({ store: registry, participants: [isolation], announce: cache.announce })
+ */
+export function createLifecycle(options: LifecycleOptions): Lifecycle {
+  const { store, participants = [], hooks = [], logger = consoleLogger } = options
+  const { drain = 5_000, settle = 0, lease = 10_000, patience = 60_000, allowRestore = false } = options
+  checkWholeNumbers({ drain, settle, patience }, 0)
+  checkWholeNumbers({ lease }, 100)
+  checkNames([...participants, ...hooks].map(({ name }) => name))
+  const parts: PlanParts = { participants, hooks, drain, settle }
+  const { planned, perform } = performer({ store, parts, lease, patience, announce: options.announce, logger })
+
+  async function ask(
+    kind: OperationKind,
+    access: ChangeAccess,
+    tenant?: Tenant,
+    input?: CheckedTenantInput,
+    activates = false,
+  ): Promise<void> {
+    const { actor, reason } = access
+    const intention = {
+      actor,
+      ...(reason === undefined ? {} : { reason }),
+      ...(tenant && { tenant }),
+      ...(input && { input }),
+    }
+    for (const each of activates && isMaking(kind) ? ([kind, 'activate'] as const) : [kind]) {
+      for (const hook of hooks) {
+        if (hook.on.includes(each)) await hook.before?.({ kind: each, ...intention })
+      }
+    }
+  }
+
+  /** The operation that has the key already, if any. */
+  async function known(access: ChangeAccess, digest: string): Promise<Operation | undefined> {
+    if (access.key === undefined) return undefined
+    const operation = await store.operationOf(access.key)
+    if (operation !== undefined && operation.digest !== digest) {
+      throw new TenancyError('IDEMPOTENCY_CONFLICT', { operation: operation.id })
+    }
+    return operation
+  }
+
+  async function start(
+    kind: OperationKind,
+    { actor, reason, key }: ChangeAccess,
+    digest: string,
+    parameters: Operation['parameters'],
+    write: TenantWrite,
+    details: { readonly [name: string]: Json } = {},
+  ): Promise<Operation> {
+    const id = uuidv7()
+    const said = { actor, ...(reason === undefined ? {} : { reason }) }
+    const isBare = kind !== 'create' && kind !== 'destroy' && planned({ kind, parameters }).isBare
+    const operation = {
+      ...{ id, kind, ...said, ...(key === undefined ? {} : { key }), digest, parameters },
+      state: isBare ? ('done' as const) : ('running' as const),
+    }
+    const audit = { action: `tenant.${kind}`, ...said, details: { operation: id, ...details } }
+    const tenant = 'insert' in write ? write.insert.id : 'update' in write ? write.update : write.remove
+    const begun = await store.begin(operation, write, { ...audit, tenant }, lease)
+    return perform(begun)
+  }
+
+  async function change(
+    kind: OperationKind,
+    id: string,
+    given: ChangeAccess,
+    set: Partial<Pick<CheckedTenantInput, 'slug' | 'name' | 'domains' | 'settings'>> = {},
+  ): Promise<Operation> {
+    const access = checkAccess(given)
+    const digest = jsonDigest({ kind, tenant: id, set: JSON.parse(JSON.stringify(set)) as Json })
+    const before = await known(access, digest)
+    if (before !== undefined) return perform({ operation: before, isNew: false })
+    const tenant = await find(id)
+    if (kind === 'restore' && !allowRestore) {
+      throw new TenancyError('TRANSITION_REFUSED', { tenant: id, operation: kind, rule: 'archived is for ever' })
+    }
+    // The store checks it again, in the transaction; hooks are not asked about what cannot be.
+    assertTransition(kind, tenant)
+    const activates = (transitions[kind] as Transition).to === 'active'
+    await ask(kind, access, tenant, undefined, activates)
+    const transition: Transition = transitions[kind]
+    const bare = planned({ kind, parameters: {} }).isBare
+    const to = bare && kind !== 'destroy' ? transition.to : transition.during
+    const status = to === 'same' || to === 'gone' || to === tenant.status ? {} : { status: to }
+    const write = {
+      update: id,
+      set: { ...set, ...status },
+      ...(access.expected === undefined ? {} : { expected: access.expected }),
+    }
+    const parameters = kind === 'destroy' ? { tenant: JSON.parse(JSON.stringify(tenant)) as Json } : {}
+    return start(kind, access, digest, parameters, write, detailsOf(set))
+  }
+
+  async function find(id: string): Promise<Tenant> {
+    const tenant = await store.find({ kind: 'id', value: id })
+    if (tenant === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
+    return tenant
+  }
+
+  const changed = async (...args: Parameters<typeof change>): Promise<Tenant> => readOutcome(await change(...args))
+
+  async function create(input: NewTenant, given: LifecycleAccess): Promise<Tenant> {
+    const access = checkAccess(given)
+    const { activate = true, ...fields } = input
+    const { status: _, ...checked } = checkTenantInput(fields)
+    if (typeof activate !== 'boolean')
+      throw new TenancyError('INPUT_INVALID', { field: 'activate', rule: 'must be true or false' })
+    const digest = jsonDigest({ kind: 'create', activate, input: JSON.parse(JSON.stringify(checked)) as Json })
+    const before = await known(access, digest)
+    if (before !== undefined) return readOutcome(await perform({ operation: before, isNew: false }))
+    const id = checked.id ?? uuidv7()
+    const tenant = { ...checked, id, status: 'provisioning' as const }
+    await ask('create', access, undefined, tenant, activate)
+    return readOutcome(await start('create', access, digest, { activate }, { insert: tenant }, detailsOf(checked)))
+  }
+
+  return {
+    create,
+    async ensure(input, access) {
+      for (let tries = 1; ; tries++) {
+        const tenant = await store.find({ kind: 'slug', value: String(input.slug).toLowerCase() })
+        if (tenant !== undefined) {
+          const { isDefault = false, isControl = false } = input
+          if (tenant.isDefault !== isDefault || tenant.isControl !== isControl) {
+            throw new TenancyError('TENANT_EXISTS', { field: 'slug', value: tenant.slug })
+          }
+          const [last] = await store.history(tenant.id, 1)
+          if (last !== undefined && (last.state === 'running' || last.state === 'undoing')) {
+            await perform({ operation: last, isNew: false, tenant })
+          }
+          return find(tenant.id)
+        }
+        try {
+          return await create(input, access)
+        } catch (error) {
+          // Another process was faster: the next look finds its tenant.
+          const isRace = error instanceof TenancyError && error.code === 'TENANT_EXISTS' && tries < 3
+          if (!isRace) throw error
+        }
+      }
+    },
+    activate: (id, access) => changed('activate', id, access),
+    suspend: (id, access) => changed('suspend', id, access),
+    resume: (id, access) => changed('resume', id, access),
+    archive: (id, access) => changed('archive', id, access),
+    restore: (id, access) => changed('restore', id, access),
+    retry: (id, access) => changed('retry', id, access),
+    async rename(id, names, access) {
+      const { slug, name } = names
+      if (slug === undefined && name === undefined) {
+        throw new TenancyError('INPUT_INVALID', { field: 'names', rule: 'must have a slug or a name' })
+      }
+      const checked = checkTenantInput({ slug: slug ?? 'a', name: name ?? 'a' })
+      return changed('rename', id, access, {
+        ...(slug === undefined ? {} : { slug: checked.slug }),
+        ...(name === undefined ? {} : { name: checked.name }),
+      })
+    },
+    async setDomains(id, domains, access) {
+      const checked = checkTenantInput({ slug: 'a', name: 'a', domains: [...domains] })
+      return changed('setDomains', id, access, { domains: checked.domains })
+    },
+    async setSettings(id, settings, access) {
+      const checked = checkTenantInput({ slug: 'a', name: 'a', settings })
+      return changed('setSettings', id, access, { settings: checked.settings })
+    },
+    async preview(id) {
+      const tenant = await find(id)
+      const counted: DestroyPreview['participants'][number][] = []
+      for (const { name, inventory } of participants) {
+        if (inventory !== undefined) counted.push({ participant: name, holdings: await inventory(tenant) })
+      }
+      const uncounted = participants.filter(({ inventory }) => inventory === undefined).map(({ name }) => name)
+      return { tenant: id, slug: tenant.slug, participants: counted, uncounted }
+    },
+    async destroy(id, { confirm, ...access }) {
+      const tenant = await store.find({ kind: 'id', value: id })
+      if (tenant !== undefined && confirm !== tenant.slug) {
+        throw new TenancyError('CONFIRMATION_REQUIRED', { tenant: id, expected: tenant.slug })
+      }
+      return destroyReport(await change('destroy', id, access))
+    },
+    reconcile: reconcileOptions => reconcileAll({ store, perform, logger }, reconcileOptions),
+    watch(every = 30_000) {
+      checkWholeNumbers({ every })
+      return watch(signal => reconcileAll({ store, perform, logger }, { signal }), every, logger)
+    },
+    history: (id, limit) => store.history(id, limit),
+  }
+}
+
+function checkNames(names: readonly string[]): void {
+  for (const [index, name] of names.entries()) {
+    if (!/^[a-z][a-z0-9-]{0,62}$/.test(name) || name === 'status' || name === 'settle') {
+      throw new TenancyError('ARGUMENT_INVALID', {
+        field: 'name',
+        rule: 'must be 1–63 of a–z, 0–9 and "-", and not "status" or "settle"',
+      })
+    }
+    if (names.indexOf(name) !== index) {
+      throw new TenancyError('ARGUMENT_INVALID', { field: 'name', rule: `must be no other's: ${name}` })
+    }
+  }
+}
+
+/** What the audit keeps of a change: names, never settings, which are the application's own. */
+function detailsOf({ slug, name, domains }: Partial<CheckedTenantInput>): { readonly [name: string]: Json } {
+  return {
+    ...(slug === undefined ? {} : { slug }),
+    ...(name === undefined ? {} : { name }),
+    ...(domains === undefined ? {} : { domains }),
+  }
+}
