@@ -18,7 +18,7 @@ export const mutants = [
   { name: 'an archived tenant is copied, which takes time', ...core('registry', 'hidden-tenants'), find: 'hidden(answer) ? answer : snapshotOf(answer)', replace: 'snapshotOf(answer)' },
   { name: 'a status that nobody knows is told', ...core('servable', 'odd-registries'), find: 'return true', replace: "return status === 'archived' || status === 'deprovisioning'" },
   { name: 'run does not check the status', ...core('tenancy', 'status-check'), find: 'assertServable(snapshot, `id ${snapshot.id}`, chain)', replace: '' },
-  { name: 'current() invents no error', ...core('tenancy', 'context'), find: 'return scope.tenant\n    throw missing(scope)', replace: 'return scope.tenant\n    return undefined as never' },
+  { name: 'current() invents no error', ...core('tenancy', 'context'), find: "if (scope?.kind !== 'tenant') throw missing(scope)", replace: "if (scope?.kind !== 'tenant') return undefined as never" },
   { name: 'another tenant may be entered inside', ...core('context', 'context'), find: "outer?.kind === 'tenant' && scope.kind", replace: "outer?.kind === ('none' as never) && scope.kind" },
   { name: 'the context is not frozen', ...core('deep-freeze', 'context'), find: 'deeplyFrozen.add(Object.freeze(value))', replace: 'deeplyFrozen.add(value)' },
   { name: 'the caller may change the tenant in the context', ...core('tenant-snapshot', 'odd-registries'), find: 'if (isDeeplyFrozen(tenant)) return tenant', replace: 'return deepFreeze(tenant)' },

@@ -2,10 +2,8 @@ import { z } from 'zod'
 import type { Scope } from './context.ts'
 import { TenancyError } from './errors.ts'
 import type { ImpersonationEvidence } from './evidence.ts'
-import { assertServable, type ServableOptions } from './servable.ts'
 import type { EntryParts } from './system-scope.ts'
 import type { Tenant } from './tenant.ts'
-import { snapshotOf } from './tenant-snapshot.ts'
 
 /** The longest that one may act in the place of somebody else: an hour, in milliseconds. */
 export const longestImpersonation = 3_600_000
@@ -58,7 +56,8 @@ export interface Impersonations extends ImpersonatedWork {
   resume<T>(tenant: Tenant, evidence: ImpersonationEvidence, fn: () => T): Promise<Awaited<T>>
 }
 
-export function impersonations(parts: EntryParts, options: ServableOptions): Impersonations {
+/** @param admit - the snapshot of a tenant that may be served. */
+export function impersonations(parts: EntryParts, admit: (tenant: Tenant) => Tenant): Impersonations {
   const { context, events, logger, audit } = parts
 
   async function enter<T>(
@@ -70,8 +69,7 @@ export function impersonations(parts: EntryParts, options: ServableOptions): Imp
     const { actor, as, reason, until } = given
     const length = until - Date.now()
     const ends = performance.now() + length
-    const snapshot = snapshotOf(tenant)
-    assertServable(snapshot, `id ${snapshot.id}`, options)
+    const snapshot = admit(tenant)
     if (audit === undefined) {
       const problems = ['whoever acts in the place of somebody else needs the option "audit"']
       throw new TenancyError('CONFIG_INVALID', { source: 'createTenancy', problems })

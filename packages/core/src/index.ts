@@ -54,6 +54,12 @@ export type {
 export { assertTransition, type OperationKind, type Transition, transitions } from './lifecycle/transitions.ts'
 export { consoleLogger, type Logger } from './logger.ts'
 export { type Problem, problemOf } from './problem.ts'
+export {
+  type CachedRegistry,
+  type CachedRegistryOptions,
+  type CacheStats,
+  cachedRegistry,
+} from './registries/cached-registry.ts'
 export { type EnvRegistry, type EnvRegistryOptions, envRegistry } from './registries/env-registry.ts'
 export type { HostAndPort } from './registries/host-and-port.ts'
 export { type MemoryRegistry, memoryRegistry, type TenantChange } from './registries/memory-registry.ts'
@@ -63,7 +69,8 @@ export {
   type ParameterRule,
   uniqueRule,
 } from './registries/parameter-rule.ts'
-export type { ChangeBus, ChangeListener, RegistryChange } from './registries/registry-changes.ts'
+export type { ChangeBus, ChangeListener, RegistryChange, WatchedRegistry } from './registries/registry-changes.ts'
+export type { SharedAnswer, SharedEntries, SharedPut } from './registries/shared-entries.ts'
 export { tenantParameters } from './registries/tenant-parameters.ts'
 export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
@@ -81,7 +88,8 @@ export {
   startTenants,
 } from './start-tenants.ts'
 export type { EnteredSystem, SystemWork } from './system-scope.ts'
-export { createTenancy, type Tenancy, type TenancyOptions } from './tenancy.ts'
+export { createTenancy, type Tenancy } from './tenancy.ts'
+export type { TenancyOptions } from './tenancy-options.ts'
 export type { Placement, Tenant, TenantSource, TenantStatus } from './tenant.ts'
 export { type TenantClients, type TenantClientsOptions, tenantClients } from './tenant-clients.ts'
 export { digestLength, tenantDigest } from './tenant-digest.ts'

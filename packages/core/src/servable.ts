@@ -28,7 +28,11 @@ export function isHidden({ status }: Pick<Tenant, 'status'>, { hideSuspended }: 
  * @throws {TenancyError} `TENANT_SUSPENDED`; `TENANT_NOT_FOUND` for archived and deprovisioning tenants, so that nobody
  * can tell them from unknown ones; `TENANT_NOT_READY` while it is made.
  */
-export function assertServable(tenant: Tenant, key: string, options: ServableOptions = {}): void {
+export function assertServable(
+  tenant: Pick<Tenant, 'id' | 'status'>,
+  key: string,
+  options: ServableOptions = {},
+): void {
   const { id, status } = tenant
   if (isHidden(tenant, options)) throw new TenancyError('TENANT_NOT_FOUND', { key })
   if (status === 'suspended') throw new TenancyError('TENANT_SUSPENDED', { tenant: id })

@@ -7,38 +7,17 @@ import type { Evidence } from './evidence.ts'
 import { type ForEachOptions, forEachTenant } from './for-each.ts'
 import { assertLasts, type ImpersonatedWork, impersonations } from './impersonation.ts'
 import type { Isolation } from './isolation.ts'
-import type { AuditLog } from './lifecycle/audit.ts'
-import { consoleLogger, type Logger } from './logger.ts'
-import { findTenant, type TenantRegistry } from './registry.ts'
+import { consoleLogger } from './logger.ts'
+import { findTenant } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 import { type ChainOptions, decide, type Trace } from './resolution.ts'
-import type { Resolver } from './resolver.ts'
+import { revocations } from './revocations.ts'
 import { assertServable } from './servable.ts'
 import { type SystemWork, systemWork } from './system-scope.ts'
+import type { TenancyOptions } from './tenancy-options.ts'
 import type { Tenant } from './tenant.ts'
 import { snapshotOf } from './tenant-snapshot.ts'
-
-/** Options of {@link createTenancy}. */
-export interface TenancyOptions {
-  readonly registry: TenantRegistry
-  /** Asked in order. All are asked, so that sources that disagree are noticed. Default none. */
-  readonly resolvers?: readonly Resolver[]
-  /**
-   * `default`: a request without any signal, or whose host no tenant has, is served by the default tenant (T33, T38).
-   * A bad credential never is. Default `reject`.
-   */
-  readonly onUnresolved?: 'reject' | 'default'
-  /** `first`: the first resolver with a signal decides, and no other is asked. Default `reject`: sources must agree. */
-  readonly onConflict?: 'reject' | 'first'
-  /** Whether a request without a signal is malformed (400) or lacks credentials (401). Default 400. */
-  readonly absentStatus?: 400 | 401
-  /** Refuse a suspended tenant as if it did not exist. Default `false`. */
-  readonly hideSuspended?: boolean
-  /** Default: warnings and errors as JSON lines on standard error. */
-  readonly logger?: Logger
-  /** Where entries into the system scope and impersonations are written before they begin. Default: to the log only. */
-  readonly audit?: AuditLog
-}
+import { checkWholeNumbers } from './whole-numbers.ts'
 
 /** Who is the tenant, and in whose context does this code run. Made by {@link createTenancy}. */
 export interface Tenancy extends SystemWork, ImpersonatedWork {
@@ -55,11 +34,22 @@ export interface Tenancy extends SystemWork, ImpersonatedWork {
   /**
    * The tenant whose unit of work is running.
    *
-   * @throws {TenancyError} `TENANT_CONTEXT_MISSING` outside every {@link Tenancy.run}; `IMPERSONATION_ENDED`.
+   * @throws {TenancyError} `TENANT_CONTEXT_MISSING` outside every {@link Tenancy.run}; `IMPERSONATION_ENDED`; `TENANT_SUSPENDED`,
+   * `TENANT_NOT_FOUND`, `TENANT_NOT_READY` when the tenant is no longer active and {@link TenancyOptions.drain} is over.
    * @example
    * await tenancy.run(acme, () => tenancy.current().slug) // 'acme'
    */
   current(): Tenant
+  /**
+   * Aborts when the work under way for the current tenant has to end: for sockets, streams and requests to others. One signal for all
+   * work of a tenant in this process, with the error that {@link Tenancy.current} throws from then on as its reason. Without a registry
+   * that tells of changes it never aborts.
+   *
+   * @throws {TenancyError} as {@link Tenancy.current}
+   * @example
+   * await tenancy.run(acme, () => fetch(url, { signal: tenancy.signal() }))
+   */
+  signal(): AbortSignal
   /**
    * The tenant whose unit of work is running, or `undefined`.
    *
@@ -122,12 +112,14 @@ function missing(scope: Scope | undefined): TenancyError {
 /**
  * A tenancy: a registry, a chain of resolvers and a context of its own.
  *
+ * @throws {TenancyError} `ARGUMENT_INVALID` for an option against its rule.
  * @example
  * const tenancy = createTenancy({ registry, resolvers: [host({ baseDomains: ['example.com'] })] })
  */
 export function createTenancy(options: TenancyOptions): Tenancy {
   warnOfSecondCopy()
-  const { registry, logger = consoleLogger } = options
+  const { registry, logger = consoleLogger, drain = 5_000 } = options
+  checkWholeNumbers({ drain }, 0)
   const context = createContext()
   const events = createEvents((error, kind) => logger.error({ event: kind, error: String(error) }, 'A listener threw.'))
   const chain: ChainOptions = {
@@ -140,13 +132,15 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   }
   const parts = { context, events, logger, audit: options.audit }
   const system = systemWork(parts)
-  const impersonation = impersonations(parts, chain)
+  const impersonation = impersonations(parts, admit)
 
   function present(): Scope | undefined {
     const scope = context.scope()
     assertLasts(scope)
     return scope
   }
+
+  const revoked = revocations(registry, { ...chain, drain })
 
   function maybeCurrent(): Tenant | undefined {
     const scope = present()
@@ -155,8 +149,9 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 
   function current(): Tenant {
     const scope = present()
-    if (scope?.kind === 'tenant') return scope.tenant
-    throw missing(scope)
+    if (scope?.kind !== 'tenant') throw missing(scope)
+    revoked.check(scope.tenant)
+    return scope.tenant
   }
 
   function evidence(): Evidence {
@@ -167,11 +162,16 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     return Object.freeze({ by: 'system', actor, reason })
   }
 
-  function enter<T>(tenant: Tenant, by: Evidence, fn: () => T): T {
-    present()
+  function admit(tenant: Tenant): Tenant {
     const snapshot = snapshotOf(tenant)
     assertServable(snapshot, `id ${snapshot.id}`, chain)
-    return context.enter({ kind: 'tenant', tenant: snapshot, evidence: by }, fn)
+    revoked.admit(snapshot)
+    return snapshot
+  }
+
+  function enter<T>(tenant: Tenant, by: Evidence, fn: () => T): T {
+    present()
+    return context.enter({ kind: 'tenant', tenant: admit(tenant), evidence: by }, fn)
   }
 
   function run<T>(tenant: Tenant, fn: () => T): T {
@@ -226,6 +226,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     run,
     current,
     maybeCurrent,
+    signal: () => revoked.signal(current()),
     evidence,
     ...system,
     impersonate: impersonation.impersonate,

@@ -1,4 +1,4 @@
-import type { TenantKey } from '../registry.ts'
+import type { TenantKey, TenantRegistry } from '../registry.ts'
 
 /** A tenant was made, changed or removed. Carries names only, never what is in the record. */
 export interface RegistryChange {
@@ -28,4 +28,10 @@ export interface ChangeBus {
    * @returns what ends it.
    */
   subscribe(listener: ChangeListener): Promise<() => Promise<void>>
+}
+
+/** A registry that says when a tenant has changed, as a cache does. A tenancy over one ends the work of tenants that are no longer active. */
+export interface WatchedRegistry extends TenantRegistry {
+  /** Told once {@link TenantRegistry.find} no longer answers with what was before. Returns a function that stops it. */
+  onChange(listener: ChangeListener): () => void
 }

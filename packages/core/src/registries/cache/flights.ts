@@ -1,0 +1,71 @@
+import type { Tenant } from '../../tenant.ts'
+import { type CacheKey, keyText } from './cache-key.ts'
+
+/** A question on its way. */
+export interface Flight {
+  /** When it was asked, in milliseconds of `performance.now()`. */
+  readonly since: number
+  /** A change was heard of meanwhile: the answer is not kept. */
+  isOvertaken: boolean
+  /** Changes were forgotten meanwhile: nobody knows whether the answer is old. */
+  isBlind: boolean
+}
+
+/** How a flight ended. `old`: with what is known to be out of date, or may be; it has to be asked again. */
+export type Landing = { readonly tenant: Tenant | undefined } | 'old'
+
+/** One question at a time for each key. */
+export interface Flights {
+  /** The answer of the flight that is under way, or of a new one. Never of one that began before a change of the key. */
+  join(key: CacheKey, fly: (flight: Flight) => Promise<Landing>): Promise<Landing>
+  /** A change of what these keys lead to. */
+  overtake(keys: readonly CacheKey[]): void
+  overtakeAll(): void
+  /** Those that began before this time, or at it. */
+  blind(before: number): void
+  readonly size: number
+}
+
+export function flights(): Flights {
+  const joinable = new Map<string, { readonly flight: Flight; readonly landing: Promise<Landing> }>()
+  // In the order in which they began.
+  const underway = new Set<Flight>()
+
+  return {
+    join(key, fly) {
+      const name = keyText(key)
+      const before = joinable.get(name)
+      if (before !== undefined && !before.flight.isBlind) return before.landing
+      const flight: Flight = { since: performance.now(), isOvertaken: false, isBlind: false }
+      underway.add(flight)
+      const landing = fly(flight).finally(() => {
+        underway.delete(flight)
+        if (joinable.get(name)?.flight === flight) joinable.delete(name)
+      })
+      joinable.set(name, { flight, landing })
+      return landing
+    },
+    overtake(keys) {
+      for (const key of keys) {
+        const name = keyText(key)
+        const found = joinable.get(name)
+        if (found === undefined) continue
+        found.flight.isOvertaken = true
+        joinable.delete(name)
+      }
+    },
+    overtakeAll() {
+      for (const flight of underway) flight.isOvertaken = true
+      joinable.clear()
+    },
+    blind(before) {
+      for (const flight of underway) {
+        if (flight.since > before) break
+        flight.isBlind = true
+      }
+    },
+    get size() {
+      return underway.size
+    },
+  }
+}
