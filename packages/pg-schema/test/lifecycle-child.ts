@@ -72,7 +72,7 @@ function mortal(store: TenantStore, { nth, way }: NonNullable<LifecycleOrder['de
 export function ledger(pool: pg.Pool): Participant {
   const note = async (step: string) =>
     void (await pool.query(
-      'insert into ledger (step, calls) values ($1, 1) on conflict (step) do update set calls = ledger.calls + 1',
+      'insert into calls.ledger as ledger (step, calls) values ($1, 1) on conflict (step) do update set calls = ledger.calls + 1',
       [step],
     ))
   return {

@@ -7,9 +7,12 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { pgSchema } from '../src/index.ts'
 import { type LifecycleOrder, ledger } from './lifecycle-child.ts'
-import { type SchemaDatabase, schemaDatabase, silent, thereOf } from './support.ts'
+import { makeLogin, type SchemaDatabase, schemaDatabase, silent, thereOf } from './support.ts'
 
-/** How often each step is died at: every other one once in the suite; each of them as often as TENANTRY_KILLS says. */
+/**
+ * How often each step is died at. In the suite every other step of each operation once, before the word or behind it; with
+ * TENANTRY_KILLS each step, before and behind, so often.
+ */
 const times = Number(process.env.TENANTRY_KILLS ?? 0)
 const by = { actor: 'test' }
 
@@ -32,12 +35,16 @@ describePostgres('processes that are killed in the middle of a tenant’s life',
   beforeAll(async () => {
     database = await schemaDatabase(server)
     const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 })
-    await migrateRegistry({ pool: owner, role: database.runtimeRole })
+    // The registry refuses a role that can read tenants' data.
+    const registry = await makeLogin(database, database.admin, 'registry')
+    await migrateRegistry({ pool: owner, role: registry.runtimeRole })
     await owner.end()
-    await database.provisioner.query('create table public.ledger (step text primary key, calls int not null)')
+    await database.provisioner.query(
+      'create schema calls; create table calls.ledger (step text primary key, calls int not null)',
+    )
     const { runtimeUrl, provisionerUrl, rolePrefix } = database
-    order = { registryUrl: runtimeUrl, runtimeUrl, provisionerUrl, rolePrefix, lease: 500 }
-    registryPool = new pg.Pool({ connectionString: runtimeUrl, max: 4 })
+    order = { registryUrl: registry.runtimeUrl, runtimeUrl, provisionerUrl, rolePrefix, lease: 500 }
+    registryPool = new pg.Pool({ connectionString: registry.runtimeUrl, max: 4 })
     isolation = pgSchema({ pool: database.runtime, provisioner: database.provisioner, rolePrefix })
     lifecycle = createLifecycle({
       store: postgresRegistry({ pool: registryPool }),
@@ -90,7 +97,8 @@ describePostgres('processes that are killed in the middle of a tenant’s life',
     return signal === 'SIGKILL'
   }
 
-  it.each(Object.keys(ends).flatMap(kind => (['before', 'behind'] as const).map(way => [kind, way] as const)))(
+  const scenes = Object.keys(ends).flatMap(kind => (['behind', 'before'] as const).map(way => [kind, way] as const))
+  it.each(scenes.filter((_, index) => times > 0 || index % 4 === 0 || index % 4 === 3))(
     'L2 in "%s", %s a word to the journal: two rivals bring it to its end, nothing is orphaned, each effect is there once',
     async (kind, way) => {
       let kills = 0
@@ -111,7 +119,7 @@ describePostgres('processes that are killed in the middle of a tenant’s life',
           expect(last).toMatchObject({ kind, state: 'done' })
           expect(last?.steps.every(({ state }) => state === 'done')).toBe(true)
           const { rows } = await database.admin.query<{ calls: number }>(
-            'select calls from public.ledger where step like $1',
+            'select calls from calls.ledger where step like $1',
             [`${last?.id}/%`],
           )
           // One effect; called a second time only where the word of the first was lost.

@@ -52,8 +52,9 @@ export async function schemaDatabase(
   }
 }
 
-async function makeLogin({ name, runtimeUrl }: FreshDatabase, admin: pg.Pool) {
-  const runtimeRole = `${name}_app`
+/** A login that nobody else has. */
+export async function makeLogin({ name, runtimeUrl }: FreshDatabase, admin: pg.Pool, suffix = 'app') {
+  const runtimeRole = `${name}_${suffix}`
   const url = new URL(runtimeUrl)
   url.username = runtimeRole
   url.password = randomBytes(12).toString('hex')
