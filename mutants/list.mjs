@@ -164,7 +164,7 @@ export const mutants = [
   { name: 'a stamp outlives its key', file: 'packages/pg-rls/src/seal/seal.ts', project: 'unit', test: 'packages/pg-rls/test/kept-stamps.test.ts', find: "    stamps.clear()\n", replace: '' },
   { name: 'a proof is written into a text', ...rls('scoped-query', 'visible-statements'), file: 'packages/pg/src/wire/scoped-query.ts', find: 'if (seal === undefined) return [...first, ...sql.utilities(values)]', replace: "if (seal?.per !== 'transaction') return [...first, ...sql.utilities(values)]" },
   { name: 'the condition of a scope is not asked', ...pool('statements/scope', 'scope'), find: 'if (condition !== undefined) calls.push', replace: 'if (condition === null) calls.push' },
-  { name: 'a condition that does not hold is no error', ...pool('statements/scope', 'scope'), find: 'then false else ${fail} end', replace: 'then false else false end' },
+  { name: 'a condition that does not hold is no error', ...pool('statements/scope', 'scope'), find: 'then false${raised} else ${fail} end', replace: 'then false${raised} else false end' },
   { name: 'a list is set as one name', ...pool('statements/scope', 'scope'), find: "value.split(',')", replace: '[value]' },
   { name: 'tenants share what is prepared', ...pool('scoped-pool', 'isolation', 'pg-schema'), find: 'scope.preparePerTenant === true ?', replace: 'scope.preparePerTenant === null ?' },
   { name: 'public stands in the path', ...schema('schema-scope', 'isolation'), find: 'const path = `${names.schema},${rest}`', replace: 'const path = `${names.schema},public,${rest}`' },

@@ -236,6 +236,13 @@ export const errors = {
     message: (d: { tenant: string; objects: readonly string[] }) =>
       `Nothing of tenant "${d.tenant}" was erased, because of ${d.objects.join(', ')}.`,
   },
+  SUSPENSION_INCOMPLETE: {
+    status: 503,
+    title: 'The server does not refuse the tenant yet.',
+    next: 'Mend what the reason says and suspend again: until that succeeds, what is under way for the tenant may still land.',
+    message: (d: { tenant: string; isolation: string; reason: string }) =>
+      `${d.isolation} could not fence tenant "${d.tenant}" off (${d.reason}).`,
+  },
   TENANT_STORE_MISSING: {
     status: 503,
     title: "The tenant's store is not there.",
