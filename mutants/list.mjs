@@ -10,6 +10,7 @@ const identity = (file, test) => ({ file: `packages/identity/src/${file}.ts`, pr
 const mongo = (file, test, project = 'mongo') => ({ file: `packages/mongo/src/${file}.ts`, project, test: `packages/mongo/test/${test}${project === 'mongo' ? '.mongo' : ''}.test.ts` })
 const inference = (file, test) => ({ file: `examples/inference-api/src/${file}.ts`, project: 'mongo', test: `examples/inference-api/test/${test}.mongo.test.ts` })
 const door = (file, test) => ({ file: `packages/${file}.ts`, project: 'unit', test: `packages/${test}.test.ts` })
+const porta = (file, test) => ({ file: `examples/porta-style/src/${file}.ts`, project: test.endsWith('.browser') ? 'unit' : 'postgres', test: `examples/porta-style/test/${test}${test.endsWith('.browser') ? '' : '.pg'}.test.ts` })
 
 export const mutants = [
   { name: 'a suspended tenant is served', ...core('servable', 'resolution'), find: "if (status === 'suspended') throw", replace: "if (status === 'suspended') return\n  if (status === ('none' as never)) throw" },
@@ -49,6 +50,18 @@ export const mutants = [
   { name: 'a style is made of what anybody says', ...core('branding/branding-style', 'branding/branding'), find: 'if (!isChecked(branding)) {', replace: "if (!isChecked(branding) && branding.companyName === '') {" },
   { name: 'the looks of an archived tenant are shown', ...core('branding/public-branding', 'branding/public-branding'), find: 'tenant === undefined || isHidden(tenant, options) ?', replace: 'tenant === undefined ?' },
   { name: 'any hint reaches the registry', ...core('branding/public-branding', 'branding/public-branding'), find: 'if (!key.success) return neutral', replace: 'if (key.data === null) return neutral' },
+  { name: 'Porta: any signature of an issuer will do', ...porta('tokens', 'provider'), find: 'const terms = { algorithms: [alg], issuer: issuerOf(tenant), typ,', replace: 'const terms = { algorithms: [alg], typ,' },
+  { name: 'Porta: a code is good for ever', ...porta('tokens', 'provider'), find: '`delete from grants where hash = $1 and kind = $2 and client_id = $3 and expires > now()\n         returning client_id, user_id, details`', replace: '`select client_id, user_id, details from grants where hash = $1 and kind = $2 and client_id = $3`' },
+  { name: 'Porta: a code needs no verifier', ...porta('oidc-routes', 'provider'), find: "details.code_challenge !== challengeOf(code_verifier ?? '')", replace: "details.code_challenge === ''" },
+  { name: 'Porta: a client leads anywhere', ...porta('oidc-routes', 'provider'), find: 'if (client === undefined || client.redirect_uri !== request.redirect_uri) return', replace: 'if (client === undefined) return' },
+  { name: 'Porta: a role of any time makes an administrator', ...porta('admin-guard', 'provider'), find: "if (!roles.includes('admin'))", replace: "if (!(payload.roles as string[]).includes('admin'))" },
+  { name: 'Porta: init goes on whatever there is', ...porta('init', 'organizations'), find: 'if (before !== undefined && !force) {', replace: 'if (before !== undefined && force === undefined) {' },
+  { name: 'Porta: the API makes control organizations', ...porta('admin-api', 'organizations'), find: 'if (unknown !== undefined)', replace: "if (unknown === 'never')" },
+  { name: 'Porta: nobody asks which version was seen', ...porta('admin-api', 'organizations'), find: '...(version === undefined ? {} : { expected: Number(version) }),', replace: '' },
+  { name: 'Porta: text is HTML', ...porta('html', 'pages.browser'), find: "entities[character] ?? ''", replace: 'entities[character] && character' },
+  { name: 'Porta: a page runs what comes in', ...porta('pages', 'pages.browser'), find: '"default-src \'none\'", `style-src ${looksHash} ${styleSource}`', replace: '"default-src * \'unsafe-inline\'", `style-src ${looksHash} ${styleSource}`' },
+  { name: 'Porta: claims of people of others', ...porta('migrate', 'rows'), find: 'primary key (tenant_id, user_id, claim), foreign key (tenant_id, user_id) references users`', replace: 'primary key (tenant_id, user_id, claim)`' },
+  { name: 'Porta: the server serves whom it is sent', ...porta('platform', 'rows'), find: "fence: { pool: fencePool }, logger", replace: 'logger: fencePool && logger' },
   { name: 'a query builder starts outside', ...core('context', 'context'), find: '() => started(fn())', replace: 'fn' },
   { name: 'forEach may start inside a tenant', ...core('tenancy', 'for-each'), find: 'if (inside !== undefined) throw', replace: 'if (inside === null) throw' },
   { name: 'the first of two tenants wins', ...core('resolution', 'resolution'), find: 'tenant === undefined || other !== undefined || confirmed', replace: 'tenant === undefined || confirmed' },

@@ -14,23 +14,23 @@ export interface BrandingOptions {
 /** What a tenant may say of its looks. Stands in its settings, under `branding`. All of it is plain text; nothing is HTML. */
 export interface BrandingInput {
   /** `http:` or `https:`, at most 2,048 characters, without a user. */
-  readonly logoUrl?: string | undefined
+  readonly logoUrl?: string
   /** Like `logoUrl`. */
-  readonly faviconUrl?: string | undefined
+  readonly faviconUrl?: string
   /** `#RRGGBB` */
-  readonly primaryColor?: string | undefined
+  readonly primaryColor?: string
   /** 1–200 characters on one line. */
-  readonly companyName?: string | undefined
+  readonly companyName?: string
   /**
    * At most 10,000 characters. Refused: `<`, `\`, control characters, texts, comments and brackets that stay open, at-rules other than
    * `@media`, `@supports`, `@container`, `@layer`, `@keyframes` and `@font-face`, functions that are not known to load nothing, and
    * `url(…)` unless it is https and of a host of `assetHosts`.
    */
-  readonly customCss?: string | undefined
+  readonly customCss?: string
   /** A language tag of BCP 47, such as `en` or `pt-BR`; kept in its canonical form. */
-  readonly defaultLocale?: string | undefined
+  readonly defaultLocale?: string
   /** What people read before they log in, at most 1,000 characters. */
-  readonly loginText?: string | undefined
+  readonly loginText?: string
 }
 
 /** How a tenant looks: what it said, with the defaults filled in. Frozen. */
@@ -111,7 +111,10 @@ function schemaOf(hosts: ReadonlySet<string>) {
  */
 export function checkBranding(input: unknown, { assetHosts = [] }: BrandingOptions = {}): BrandingInput {
   const result = schemaOf(new Set(assetHosts)).safeParse(input)
-  if (result.success) return deepFreeze(result.data)
+  if (result.success) {
+    const said = Object.entries(result.data).filter(([, value]) => value !== undefined)
+    return deepFreeze(Object.fromEntries(said) as BrandingInput)
+  }
   const issue = result.error.issues[0]
   const unknown = issue?.code === 'unrecognized_keys'
   const field = unknown ? String(issue.keys[0]) : issue?.path.map(String).join('.')
