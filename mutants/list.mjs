@@ -264,7 +264,7 @@ export const mutants = [
   { name: 'a placement may name any database', ...database('placement', 'provision'), find: '!database.startsWith(keyPrefix) || ', replace: '' },
   { name: 'a placement may name what every object has', ...database('placement', 'provision'), find: "typeof server !== 'string' || !Object.hasOwn(servers, server)", replace: "typeof server !== 'string' || !(server in servers)" },
   { name: 'a suspended tenant is served from an old snapshot', ...database('routes', 'suspension'), find: 'refused !== undefined && version <= refused', replace: 'refused !== undefined && version < refused' },
-  { name: 'the word of a suspension that is over suspends again', ...database('routes', 'suspension'), find: 'if (!isRefused(id, version)) suspend', replace: 'suspend' },
+  { name: 'the word of a suspension that is over suspends again', ...database('routes', 'suspension'), find: 'if (!isRefused(id, version)) evict', replace: 'evict' },
   { name: "a tenant's policy stands in the way of its erasure", ...database('provisioning/count-rows', 'deprovision'), find: 'owned.filter(({ forced }) => forced)', replace: 'owned.filter(({ forced }) => forced === undefined)' },
   { name: 'a tenant makes its database read-only, and stays', ...database('provisioning/provisioner', 'deprovision'), find: "  default_transaction_read_only: 'off',\n", replace: '' },
   { name: 'rows are counted by whoever may make roles', ...database('provisioning/count-rows', 'hostile'), find: 'asProvisioner({ server, login }, target.database, countAll)', replace: 'asProvisioner(arguments[1] as ProvisionedServer, target.database, countAll)' },
