@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  type Claim,
+  checkTenantInput,
   createLifecycle,
   isTenancyError,
   type Lifecycle,
@@ -165,6 +167,19 @@ describe('a process that dies', () => {
     expect(refused).toEqual(['OPERATION_TAKEN'])
     expect(await store.find({ kind: 'id', value: 'a' })).toMatchObject({ status: 'active', version: 2 })
   })
+})
+
+it('L2 L9 a claim that was taken over writes nothing, and one that lives is not taken', async () => {
+  const store = memoryTenantStore()
+  const audit = { action: 'tenant.create', actor: 'ops', tenant: 'a' }
+  const insert = { ...checkTenantInput({ slug: 'a', name: 'A', status: 'provisioning' }), id: 'a' }
+  const operation = { id: 'o', kind: 'create', actor: 'ops', digest: '', parameters: {}, state: 'running' } as const
+  const { claim } = await store.begin(operation, { insert }, audit, 40)
+  expect(await store.claim('o', lease)).toBeUndefined()
+  await expect.poll(() => store.claim('o', 60_000)).toMatchObject({ number: 2 })
+  const late = store.record(claim as Claim, lease, { write: { update: 'a', set: { status: 'active' } } })
+  await expect(late).rejects.toMatchObject({ code: 'OPERATION_TAKEN' })
+  expect(await store.find({ kind: 'id', value: 'a' })).toMatchObject({ status: 'provisioning' })
 })
 
 describe('any operations in any order', () => {

@@ -128,6 +128,14 @@ describe('the life of a tenant', () => {
   it('L2 what cannot be made is undone in reverse, is failed, and can be retried', async () => {
     const { lifecycle, store, first, second } = made()
     second.broken.add('provision')
+    const undone: string[] = []
+    for (const participant of [first, second]) {
+      const { deprovision } = participant
+      participant.deprovision = (tenant, step) => {
+        undone.push(participant.name)
+        return deprovision?.(tenant, step) as ReturnType<NonNullable<typeof deprovision>>
+      }
+    }
     const error: unknown = await lifecycle
       .create({ id: 'a', slug: 'acme', name: 'Acme' }, by)
       .catch((caught: unknown) => caught)
@@ -138,6 +146,7 @@ describe('the life of a tenant', () => {
     expect((error as Error).cause).toMatchObject({ message: 'password=hunter2' })
     expect(membersOf(second)).toEqual(['provision', 'deprovision'])
     expect(membersOf(first)).toEqual(['provision', 'deprovision'])
+    expect(undone).toEqual(['second', 'first'])
     expect([first.things.size, second.things.size]).toEqual([0, 0])
     expect(await store.find({ kind: 'id', value: 'a' })).toMatchObject({ status: 'failed' })
     const kept = inspect([await lifecycle.history('a'), store.trail], { depth: 20 })

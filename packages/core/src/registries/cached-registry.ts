@@ -88,7 +88,7 @@ export function cachedRegistry(registry: TenantRegistry, options: CachedRegistry
   if (shared !== undefined) checkShared(shared)
 
   const level = shared === undefined ? undefined : sharedLevel(shared, logger)
-  const questions = flights()
+  const questions = flights(negativeTtl)
   const known = knownTenants({ ttl, negativeTtl, max, onForgotten: questions.blind })
   const listeners = changeListeners(logger)
   const heard = { changed, missed }
@@ -169,7 +169,7 @@ export function cachedRegistry(registry: TenantRegistry, options: CachedRegistry
       }
       if (known.isOld(tenant, now)) return 'old'
     }
-    const isNews = tenant !== undefined && known.raise(tenant.id, tenant.version, now)
+    const isNews = tenant !== undefined && known.see(tenant, now)
     if (!flight.isOvertaken) known.put(key, tenant, flight.since, now)
     // Nobody has told of it, but here it is.
     if (isNews) listeners.changed({ id: tenant.id, version: tenant.version, keys: [] })

@@ -3,8 +3,12 @@ import type pg from 'pg'
 import { quoteIdentifier } from '../identifier.ts'
 import { inTransaction } from '../in-transaction.ts'
 import { migrationsIn, migrationTable } from './migrations.ts'
+import { auditSql } from './schema/audit-sql.ts'
 import { runtimeGrants } from './schema/grants-sql.ts'
+import { guardsSql } from './schema/guards-sql.ts'
 import { allowedMoves } from './schema/moves.ts'
+import { namesSql } from './schema/names-sql.ts'
+import { noticesSql } from './schema/notices-sql.ts'
 
 interface Check {
   readonly id: string
@@ -80,6 +84,9 @@ const checks: readonly Check[] = [
   },
 ]
 
+const triggersOf = `select t.tgname as name from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1 and not t.tgisinternal`
+
 /** What the role of the registry can do beyond what it needs, and which guards are missing. */
 export async function registryFindings(pool: pg.Pool, schema: string): Promise<readonly Finding[]> {
   const s = quoteIdentifier(schema)
@@ -103,6 +110,17 @@ export async function registryFindings(pool: pg.Pool, schema: string): Promise<r
     const done = await query<{ name: string }>(`select name from ${s}.${migrationTable}`)
     const missing = Object.keys(migrationsIn(s)).filter(name => !done.rows.some(row => row.name === name))
     if (missing.length > 0) return [...findings, behind(schema, `lacks ${missing.join(', ')}.`)]
+    const there = await query<{ name: string }>(triggersOf, [schema])
+    for (const { table, name, fix } of guardsOf(s)) {
+      if (there.rows.some(row => row.name === name)) continue
+      findings.push({
+        id: 'P3',
+        severity: 'error',
+        object: `trigger ${name} of ${schema}.${table}`,
+        problem: 'is gone.',
+        fix,
+      })
+    }
     const kept = await query<{ kind: string; from_status: string; to_status: string; guarded: boolean }>(
       `select kind, from_status, to_status, guarded from ${s}.registry_moves`,
     )
@@ -124,6 +142,13 @@ export async function registryFindings(pool: pg.Pool, schema: string): Promise<r
 function behind(schema: string, problem: string): Finding {
   const fix = 'Run migrateRegistry of this version, as the owner.'
   return { id: 'P3', severity: 'error', object: `schema ${schema}`, problem, fix }
+}
+
+/** The triggers that the migrations make, each with its statement. */
+function guardsOf(s: string): readonly { readonly table: string; readonly name: string; readonly fix: string }[] {
+  const made = [guardsSql, namesSql, noticesSql, auditSql].map(part => part(s)).join('\n')
+  const found = made.matchAll(/^create trigger (\w+) .* on \S.*\.(\w+) for each .*/gm)
+  return [...found].map(([fix, name = '', table = '']) => ({ table, name, fix }))
 }
 
 /** What the grants give on whole tables; rights on columns are less. */

@@ -1,5 +1,10 @@
 export type { AuditHead, AuditRecord, AuditTrail, AuditVerdict } from './audit-trail.ts'
 export type { Act } from './change-by-hand.ts'
+export {
+  type RegistryChanges,
+  type RegistryChangesOptions,
+  registryChanges,
+} from './changes/registry-changes.ts'
 export type { Identities, Identity } from './identities.ts'
 export { type MigrateRegistryOptions, migrateRegistry } from './migrate-registry.ts'
 export { type PostgresRegistry, type PostgresRegistryOptions, postgresRegistry } from './postgres-registry.ts'

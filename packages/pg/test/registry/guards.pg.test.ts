@@ -70,6 +70,19 @@ describePostgres('the guards of the registry', server => {
       })
     }
 
+    it('T30 cannot remove the default or the control tenant that could not be made either', async () => {
+      const spoil = (status: string) =>
+        db.sql(
+          'admin',
+          `begin; set local session_replication_role = replica; update tenantry.registry_tenants set status = '${status}' where is_default or is_control; commit`,
+        )
+      await spoil('failed')
+      for (const as of ['owner', 'runtime'] as const)
+        for (const flag of ['is_default', 'is_control'])
+          expect(await hand(as, `delete from tenantry.registry_tenants where ${flag}`)).toBe('TN001')
+      await spoil('active')
+    })
+
     it('truncates nothing', async () => {
       const tables = [
         'tenants',

@@ -26,7 +26,10 @@ export interface Flights {
   readonly size: number
 }
 
-export function flights(): Flights {
+/**
+ * @param longest - milliseconds after which nobody joins a flight any more: who does is answered with what was so when it began.
+ */
+export function flights(longest: number): Flights {
   const joinable = new Map<string, { readonly flight: Flight; readonly landing: Promise<Landing> }>()
   // In the order in which they began.
   const underway = new Set<Flight>()
@@ -35,8 +38,9 @@ export function flights(): Flights {
     join(key, fly) {
       const name = keyText(key)
       const before = joinable.get(name)
-      if (before !== undefined && !before.flight.isBlind) return before.landing
-      const flight: Flight = { since: performance.now(), isOvertaken: false, isBlind: false }
+      const since = performance.now()
+      if (before !== undefined && !before.flight.isBlind && since - before.flight.since < longest) return before.landing
+      const flight: Flight = { since, isOvertaken: false, isBlind: false }
       underway.add(flight)
       const landing = fly(flight).finally(() => {
         underway.delete(flight)

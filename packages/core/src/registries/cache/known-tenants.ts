@@ -7,8 +7,10 @@ export interface KnownTenants {
   find(key: CacheKey, now: number): Tenant | null | undefined
   /** Keeps an answer that was asked for at `since`. */
   put(key: CacheKey, tenant: Tenant | undefined, since: number, now: number): void
-  /** The tenant has this version, or a higher one: what is older is forgotten, and not taken any more. Tells whether that is news. */
-  raise(id: string, version: number, now: number): boolean
+  /** Somebody tells that the tenant has this version: what is older is forgotten, and not taken any more. */
+  raise(id: string, version: number, now: number): void
+  /** The same for an answer. Tells whether a lower version was known. */
+  see(tenant: Tenant, now: number): boolean
   /** Whether a higher version was seen. */
   isOld(tenant: Tenant, now: number): boolean
   /** Forgets what these keys lead to. */
@@ -23,7 +25,7 @@ export interface KnownTenantsOptions {
   readonly ttl: number
   readonly negativeTtl: number
   readonly max: number
-  /** Told when the versions from before a time are no longer all known. */
+  /** Told when not all changes from before a time are known any more. */
   readonly onForgotten: (before: number) => void
 }
 
@@ -32,6 +34,8 @@ interface Known {
   version: number
   /** When that version was seen last. */
   seen: number
+  /** When a change was noticed last. */
+  raised: number
   /** Only while it is active: others are kept as refusals. */
   tenant: Tenant | undefined
   slug: string
@@ -78,7 +82,7 @@ export function knownTenants({ ttl, negativeTtl, max, onForgotten }: KnownTenant
 
   /** The record of a tenant, at the end of the line. */
   function touch(id: string, version: number, now: number): Known {
-    const known = byId.get(id) ?? { version, seen: now, tenant: undefined, slug: '', expires: 0 }
+    const known = byId.get(id) ?? { version, seen: now, raised: 0, tenant: undefined, slug: '', expires: 0 }
     if (version > known.version || now - known.seen >= longestFlight) {
       known.version = version
       known.tenant = undefined
@@ -87,7 +91,7 @@ export function knownTenants({ ttl, negativeTtl, max, onForgotten }: KnownTenant
     const gone = keep(byId, id, known)
     if (gone !== undefined) {
       gone.tenant = undefined
-      onForgotten(gone.seen)
+      if (gone.raised > 0) onForgotten(gone.raised)
     }
     return known
   }
@@ -135,9 +139,14 @@ export function knownTenants({ ttl, negativeTtl, max, onForgotten }: KnownTenant
       refusals.delete(keyText(key))
     },
     raise(id, version, now) {
-      const before = byId.get(id)?.version
+      touch(id, version, now).raised = now
+    },
+    see({ id, version }, now) {
+      const before = byId.get(id)
+      const isNews = before !== undefined && version > before.version
+      if (isNews) before.raised = now
       touch(id, version, now)
-      return before !== undefined && version > before
+      return isNews
     },
     isOld,
     forget(keys) {
