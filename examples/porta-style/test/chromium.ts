@@ -58,7 +58,7 @@ export async function startChromium(program: string): Promise<Chromium> {
     rest = messages.pop() ?? ''
     for (const text of messages) hear(JSON.parse(text))
   })
-  ended.then(() => {
+  void ended.then(() => {
     for (const { reject } of waiting.values()) reject(new Error('Chromium has ended.'))
   })
 

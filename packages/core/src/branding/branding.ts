@@ -81,25 +81,20 @@ const locale = z
     }
   })
 
-function schemaOf(hosts: ReadonlySet<string>) {
-  const css = z
-    .string(rules.css)
-    .max(10_000, { error: rules.css, abort: true })
-    .superRefine((text, context) => {
-      const message = problemOfCss(text, hosts)
-      if (message !== undefined) context.addIssue({ code: 'custom', message })
-    })
-  const fields = {
-    logoUrl: url,
-    faviconUrl: url,
-    primaryColor: z.string(rules.color).regex(/^#[0-9A-Fa-f]{6}$/, rules.color),
-    companyName: visible(200, rules.name, /\p{Cc}/u),
-    customCss: css,
-    defaultLocale: locale,
-    loginText: visible(1000, rules.text, /[^\P{Cc}\n]/u),
-  }
-  return z.strictObject(fields, rules.object).partial()
-}
+const schema = z
+  .strictObject(
+    {
+      logoUrl: url,
+      faviconUrl: url,
+      primaryColor: z.string(rules.color).regex(/^#[0-9A-Fa-f]{6}$/, rules.color),
+      companyName: visible(200, rules.name, /\p{Cc}/u),
+      customCss: z.string(rules.css).max(10_000, rules.css),
+      defaultLocale: locale,
+      loginText: visible(1000, rules.text, /[^\P{Cc}\n]/u),
+    },
+    rules.object,
+  )
+  .partial()
 
 /**
  * Checks what a tenant says of its looks, before it is kept.
@@ -110,18 +105,20 @@ function schemaOf(hosts: ReadonlySet<string>) {
  * checkBranding({ primaryColor: '#0f766e', defaultLocale: 'pt-br' }).defaultLocale // 'pt-BR'
  */
 export function checkBranding(input: unknown, { assetHosts = [] }: BrandingOptions = {}): BrandingInput {
-  const result = schemaOf(new Set(assetHosts)).safeParse(input)
-  if (result.success) {
-    const said = Object.entries(result.data).filter(([, value]) => value !== undefined)
-    return deepFreeze(Object.fromEntries(said) as BrandingInput)
+  const result = schema.safeParse(input)
+  if (!result.success) {
+    const issue = result.error.issues[0]
+    const unknown = issue?.code === 'unrecognized_keys'
+    const field = unknown ? String(issue.keys[0]) : issue?.path.map(String).join('.')
+    throw new TenancyError('INPUT_INVALID', {
+      field: field || 'branding',
+      rule: unknown ? 'is no branding field' : (issue?.message ?? rules.object),
+    })
   }
-  const issue = result.error.issues[0]
-  const unknown = issue?.code === 'unrecognized_keys'
-  const field = unknown ? String(issue.keys[0]) : issue?.path.map(String).join('.')
-  throw new TenancyError('INPUT_INVALID', {
-    field: field || 'branding',
-    rule: unknown ? 'is no branding field' : (issue?.message ?? rules.object),
-  })
+  const problem = problemOfCss(result.data.customCss ?? '', new Set(assetHosts))
+  if (problem !== undefined) throw new TenancyError('INPUT_INVALID', { field: 'customCss', rule: problem })
+  const said = Object.entries(result.data).filter(([, value]) => value !== undefined)
+  return deepFreeze(Object.fromEntries(said) as BrandingInput)
 }
 
 const made = new WeakSet<Branding>()

@@ -162,9 +162,9 @@ describe('P26 custom CSS', () => {
           expect(address.trim()).toMatch(/^(?:https:\/\/cdn\.example\.com\/|TEXT$)/)
         }
       }),
-      { numRuns: 20_000 },
+      { numRuns: 5_000 },
     )
-    expect(taken).toBeGreaterThan(500)
+    expect(taken).toBeGreaterThan(100)
   })
 })
 
