@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, it } from 'vitest'
 import { type CachedRegistryOptions, cachedRegistry, createTenancy, host, type TenantInput } from '../../src/index.ts'
 import { recorder, refusal, request } from '../support.ts'
@@ -95,6 +96,15 @@ describe('a tenant that was found', () => {
     expect(await cache.find(slug('acme'))).toBeUndefined()
     expect(await cache.find(domain('acme.example'))).toMatchObject({ id: 'other' })
     expect(await cache.find(id('acme'))).toMatchObject({ slug: 'apex' })
+  })
+
+  it('C10 does not answer for a domain that a newer snapshot of it no longer has', async () => {
+    const { cache, registry } = world()
+    await cache.find(domain('acme.example'))
+    registry.stored.update('acme', { slug: 'apex', domains: [] })
+    // Nobody has told; it is read by another key.
+    await cache.find(slug('apex'))
+    expect(await cache.find(domain('acme.example'))).toBeUndefined()
   })
 
   it('C10 does not answer for a slug that a newer snapshot of it no longer has', async () => {
@@ -457,6 +467,19 @@ describe('the cache itself', () => {
     await cache.announce(changeOf(registry.stored.update('acme', { name: 'Acme 3' })))
     expect(heard).toEqual(['acme'])
     expect(logger.records.filter(({ level }) => level === 'error')).toHaveLength(2)
+  })
+
+  it('X1 listeners hear of a change in nobody’s context, in whosever work it was noticed', async () => {
+    const pass = frozenClock()
+    const { cache, registry } = world()
+    const ambient = new AsyncLocalStorage<string>()
+    const heard: unknown[] = []
+    cache.onChange({ changed: () => heard.push(ambient.getStore()), missed: () => undefined })
+    await cache.find(slug('acme'))
+    registry.stored.update('acme', { name: 'Acme 2' })
+    await pass(5_000)
+    await ambient.run('of globex', () => cache.find(slug('acme')))
+    expect(heard).toEqual([undefined])
   })
 
   it('lists what the registry lists', async () => {
