@@ -42,11 +42,11 @@ export async function openCrew(size: number, opening: Extract<Order, { kind: 'op
   }
 
   tell(opening)
-  await fromAll(word => word.kind === 'open')
+  await fromAll((word): word is Word & { kind: 'open' } => word.kind === 'open')
   return {
     async serve(tenant) {
       tell({ kind: 'serve', tenant })
-      await fromAll(word => word.kind === 'serving' && word.tenant === tenant)
+      await fromAll((word): word is Word & { kind: 'serving' } => word.kind === 'serving' && word.tenant === tenant)
     },
     refused: tenant => fromAll((word): word is Refusal => word.kind === 'refused' && word.tenant === tenant),
     async close() {

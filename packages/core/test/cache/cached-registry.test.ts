@@ -144,6 +144,31 @@ describe('a change', () => {
     expect(await cache.find(id('acme'))).toMatchObject({ status: 'suspended' })
   })
 
+  it('C20 is no mistake of the registry when there is one behind each question', async () => {
+    const { cache, registry } = world()
+    let turnstile = registry.hold()
+    const reading = cache.find(slug('acme'))
+    for (let change = 0; change < 10; change++) {
+      const { version } = registry.stored.update('acme', { name: `Acme ${change}` })
+      await cache.announce({ id: 'acme', version, keys: [] })
+      const before = turnstile
+      turnstile = registry.hold()
+      before.open()
+      for (let turn = 0; turn < 20; turn++) await undefined
+    }
+    turnstile.open()
+    expect(await reading).toMatchObject({ name: 'Acme 9' })
+    expect(registry.asked).toHaveLength(11)
+  })
+
+  it('C20 of a tenant that was suspended is seen by whichever key', async () => {
+    const { cache, registry } = world([{ ...acme, isDefault: false, status: 'suspended' }])
+    expect(await cache.find(domain('acme.example'))).toMatchObject({ status: 'suspended' })
+    const { version } = registry.stored.update('acme', { status: 'active' })
+    await cache.announce({ id: 'acme', version, keys: [] })
+    expect(await cache.find(domain('acme.example'))).toMatchObject({ status: 'active' })
+  })
+
   it('C20 E12 whoever asks behind it does not wait for a question from before it', async () => {
     const { cache, registry } = world()
     const turnstile = registry.hold()
@@ -342,6 +367,16 @@ describe('tenants that are many', () => {
     for (let n = 20; n < 30; n++) expect(cache.find(slug(`t${n}`))).toMatchObject({ slug: `t${n}` })
     expect(cache.find(domain('t0.example'))).toBeInstanceOf(Promise)
     expect(registry.asked).toEqual(['domain t0.example'])
+  })
+
+  it('C20 a refusal is not believed when nobody keeps the version of its tenant any more', async () => {
+    const suspended = { ...acme, isDefault: false, status: 'suspended' as const }
+    const { cache, registry } = world([suspended, { slug: 'globex', name: 'Globex' }], { max: 1 })
+    await cache.find(domain('acme.example'))
+    await cache.find(slug('globex'))
+    const { version } = registry.stored.update('acme', { status: 'active' })
+    await cache.announce({ id: 'acme', version, keys: [] })
+    expect(await cache.find(domain('acme.example'))).toMatchObject({ status: 'active' })
   })
 
   it('C20 a slow reader is not believed when the versions that it could be held against were forgotten', async () => {
