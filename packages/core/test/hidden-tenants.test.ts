@@ -1,6 +1,7 @@
 import { Session } from 'node:inspector'
 import { describe, expect, it } from 'vitest'
 import {
+  cachedRegistry,
   createTenancy,
   host,
   memoryRegistry,
@@ -11,7 +12,9 @@ import {
   type TenancyOptions,
   type Tenant,
   type TenantKey,
+  type TenantRegistry,
 } from '../src/index.ts'
+import { frozenClock } from './cache/support.ts'
 import { recorder, refusal, request } from './support.ts'
 
 // E13: what an outsider sees of a tenant that was archived is what they see of one that never was, the time included. Time is
@@ -26,7 +29,7 @@ const asked: readonly (readonly [string, (slug: string) => RequestView])[] = [
 ]
 
 /** A registry whose tenant `gone` has a status; what it is asked is kept. */
-function world(status: string, more: Partial<TenancyOptions> = {}) {
+function world(status: string, more: Partial<TenancyOptions> = {}, wrap = (registry: TenantRegistry) => registry) {
   const stored = memoryRegistry([
     { slug: 'acme', name: 'Acme' },
     { slug: 'gone', name: 'Gone', status: status === 'active' ? 'active' : 'archived', settings: { plan: 'gold' } },
@@ -51,7 +54,7 @@ function world(status: string, more: Partial<TenancyOptions> = {}) {
     },
   }
   const logger = recorder()
-  const tenancy = createTenancy({ registry, logger, ...options, ...more })
+  const tenancy = createTenancy({ registry: wrap(registry), logger, ...options, ...more })
   const heard: string[] = []
   for (const kind of ['resolved', 'refused', 'defaulted', 'system'] as const) tenancy.on(kind, () => heard.push(kind))
   return { tenancy, questions, reads, logger, heard }
@@ -160,5 +163,53 @@ describe('a tenant that is asked for beside a proof, by whom nothing vouches for
     const { tenancy, reads } = world('active', { resolvers })
     await refusal('TENANT_AMBIGUOUS', () => tenancy.resolve(request()))
     expect(new Set(reads)).toEqual(new Set(['then', 'slug', 'id']))
+  })
+})
+
+describe.each(hidden)('through a cache, a tenant that is %s', status => {
+  it.each(asked)(
+    'E13 asked for %s, costs what an unknown one costs, whether it was asked for before or not',
+    async (_, of) => {
+      const costs = async (slug: string) => {
+        const { tenancy, questions } = world(status, {}, registry => cachedRegistry(registry))
+        const cold = await turnsOf(tenancy, of(slug))
+        const asked = questions.length
+        const known = await turnsOf(tenancy, of(slug))
+        return { cold, asked, known, more: questions.length - asked }
+      }
+      const gone = await costs('gone')
+      expect(gone).toEqual(await costs('none'))
+      expect(gone.more).toBe(0)
+      expect(gone.cold).toBeGreaterThan(gone.known)
+    },
+  )
+
+  it('E13 through a cache it is read no further, and refused by the same functions, called as often but for the question', async () => {
+    const times = 50
+    frozenClock()
+    const { tenancy, reads } = world(status, {}, registry => cachedRegistry(registry))
+    const calls = (slug: string) =>
+      callsOf(async () => {
+        for (let time = 0; time < times; time++)
+          await refusal('TENANT_NOT_FOUND', () => tenancy.resolve(request(`/t/${slug}`)))
+      })
+    const [gone, none] = [await calls('gone'), await calls('none')]
+    expect(none.get('refuse of resolution.ts')).toBe(times)
+    const more = [...new Set([...gone.keys(), ...none.keys()])]
+      .map(name => [name, (gone.get(name) ?? 0) - (none.get(name) ?? 0)] as const)
+      .filter(([, count]) => count !== 0)
+    expect(new Set(reads)).toEqual(new Set(['then', 'status', 'slug', 'id', 'version']))
+    // Its version is kept when the registry is asked: a look into a map.
+    const kept = {
+      'age of known-tenants.ts': 1,
+      'see of known-tenants.ts': 1,
+      'touch of known-tenants.ts': 2,
+      'keep of known-tenants.ts': 2,
+    }
+    const each = {
+      'hides of resolution.ts': times * 2,
+      'isHidden of servable.ts': times * 2,
+    }
+    expect(Object.fromEntries(more)).toEqual({ ...kept, ...each })
   })
 })

@@ -65,8 +65,8 @@ export interface CachedRegistry extends WatchedRegistry {
   stats(): CacheStats
 }
 
-/** How often a question is asked again when its answer is out of date. */
-const attempts = 3
+/** How often a question is asked when its answer was out of date already, and when it was overtaken by changes. */
+const attempts = { old: 3, overtaken: 50 }
 
 /**
  * A cache around any registry. An active tenant is answered without a promise and without I/O; a change empties it for that tenant,
@@ -122,11 +122,14 @@ export function cachedRegistry(registry: TenantRegistry, options: CachedRegistry
   }
 
   async function ask(key: CacheKey): Promise<Tenant | undefined> {
-    for (let attempt = 0; attempt < attempts; attempt++) {
+    const ends = { old: 0, overtaken: 0 }
+    while (ends.old < attempts.old && ends.overtaken < attempts.overtaken) {
       const landing = await questions.join(key, flight => fly(key, flight))
-      if (landing !== 'old') return landing.tenant
+      if (typeof landing === 'object') return landing.tenant
+      ends[landing] += 1
     }
-    const problems = [`asked for ${key.kind} ${key.value}, it answers with an older version than before`]
+    const rule = ends.old > 0 ? 'it answers with an older version than before' : 'it changes faster than it answers'
+    const problems = [`asked for ${key.kind} ${key.value}, ${rule}`]
     throw new TenancyError('CONFIG_INVALID', { source: 'The tenant registry', problems })
   }
 
@@ -136,11 +139,11 @@ export function cachedRegistry(registry: TenantRegistry, options: CachedRegistry
     // Without versions of its own, a name that leads elsewhere since is as it was before.
     if (tenant !== undefined && !flight.isOvertaken) {
       const landing = land(key, tenant, flight)
-      if (landing !== 'old') return landing
+      if (typeof landing === 'object') return landing
     }
     const answer = await read(key)
     const landing = land(key, answer, flight)
-    if (landing !== 'old' && ticket !== undefined && answer?.status === 'active' && !flight.isOvertaken) {
+    if (typeof landing === 'object' && ticket !== undefined && answer?.status === 'active' && !flight.isOvertaken) {
       const { id, slug } = answer
       const names: TenantKey[] = [
         { kind: 'id', value: id },
@@ -161,13 +164,14 @@ export function cachedRegistry(registry: TenantRegistry, options: CachedRegistry
 
   function land(key: CacheKey, tenant: Tenant | undefined, flight: Flight): Landing {
     const now = performance.now()
-    if (flight.isBlind || now - flight.since >= longestFlight) return 'old'
+    if (flight.isBlind || now - flight.since >= longestFlight) return 'overtaken'
     if (tenant !== undefined) {
       if (!Number.isSafeInteger(tenant.version)) {
         const problems = [`tenant ${tenant.id} has a version that is no whole number`]
         throw new TenancyError('CONFIG_INVALID', { source: 'The tenant registry', problems })
       }
-      if (known.isOld(tenant, now)) return 'old'
+      const age = known.age(tenant, flight.since, now)
+      if (age !== 'current') return age
     }
     const isNews = tenant !== undefined && known.see(tenant, now)
     if (!flight.isOvertaken) known.put(key, tenant, flight.since, now)

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, it } from 'vitest'
 import { type CachedRegistryOptions, cachedRegistry, createTenancy, host, type TenantInput } from '../../src/index.ts'
 import { recorder, refusal, request } from '../support.ts'
@@ -97,6 +98,15 @@ describe('a tenant that was found', () => {
     expect(await cache.find(id('acme'))).toMatchObject({ slug: 'apex' })
   })
 
+  it('C10 does not answer for a domain that a newer snapshot of it no longer has', async () => {
+    const { cache, registry } = world()
+    await cache.find(domain('acme.example'))
+    registry.stored.update('acme', { slug: 'apex', domains: [] })
+    // Nobody has told; it is read by another key.
+    await cache.find(slug('apex'))
+    expect(await cache.find(domain('acme.example'))).toBeUndefined()
+  })
+
   it('C10 does not answer for a slug that a newer snapshot of it no longer has', async () => {
     const { cache, registry } = world()
     await cache.find(slug('acme'))
@@ -132,6 +142,31 @@ describe('a change', () => {
     expect(await reading).toMatchObject({ status: 'suspended' })
     expect(await cache.find(slug('acme'))).toMatchObject({ status: 'suspended' })
     expect(await cache.find(id('acme'))).toMatchObject({ status: 'suspended' })
+  })
+
+  it('C20 is no mistake of the registry when there is one behind each question', async () => {
+    const { cache, registry } = world()
+    let turnstile = registry.hold()
+    const reading = cache.find(slug('acme'))
+    for (let change = 0; change < 10; change++) {
+      const { version } = registry.stored.update('acme', { name: `Acme ${change}` })
+      await cache.announce({ id: 'acme', version, keys: [] })
+      const before = turnstile
+      turnstile = registry.hold()
+      before.open()
+      for (let turn = 0; turn < 20; turn++) await undefined
+    }
+    turnstile.open()
+    expect(await reading).toMatchObject({ name: 'Acme 9' })
+    expect(registry.asked).toHaveLength(11)
+  })
+
+  it('C20 of a tenant that was suspended is seen by whichever key', async () => {
+    const { cache, registry } = world([{ ...acme, isDefault: false, status: 'suspended' }])
+    expect(await cache.find(domain('acme.example'))).toMatchObject({ status: 'suspended' })
+    const { version } = registry.stored.update('acme', { status: 'active' })
+    await cache.announce({ id: 'acme', version, keys: [] })
+    expect(await cache.find(domain('acme.example'))).toMatchObject({ status: 'active' })
   })
 
   it('C20 E12 whoever asks behind it does not wait for a question from before it', async () => {
@@ -334,6 +369,16 @@ describe('tenants that are many', () => {
     expect(registry.asked).toEqual(['domain t0.example'])
   })
 
+  it('C20 a refusal is not believed when nobody keeps the version of its tenant any more', async () => {
+    const suspended = { ...acme, isDefault: false, status: 'suspended' as const }
+    const { cache, registry } = world([suspended, { slug: 'globex', name: 'Globex' }], { max: 1 })
+    await cache.find(domain('acme.example'))
+    await cache.find(slug('globex'))
+    const { version } = registry.stored.update('acme', { status: 'active' })
+    await cache.announce({ id: 'acme', version, keys: [] })
+    expect(await cache.find(domain('acme.example'))).toMatchObject({ status: 'active' })
+  })
+
   it('C20 a slow reader is not believed when the versions that it could be held against were forgotten', async () => {
     const pass = frozenClock()
     const { cache, registry } = world([acme], { max: 2 })
@@ -457,6 +502,19 @@ describe('the cache itself', () => {
     await cache.announce(changeOf(registry.stored.update('acme', { name: 'Acme 3' })))
     expect(heard).toEqual(['acme'])
     expect(logger.records.filter(({ level }) => level === 'error')).toHaveLength(2)
+  })
+
+  it('X1 listeners hear of a change in nobody’s context, in whosever work it was noticed', async () => {
+    const pass = frozenClock()
+    const { cache, registry } = world()
+    const ambient = new AsyncLocalStorage<string>()
+    const heard: unknown[] = []
+    cache.onChange({ changed: () => heard.push(ambient.getStore()), missed: () => undefined })
+    await cache.find(slug('acme'))
+    registry.stored.update('acme', { name: 'Acme 2' })
+    await pass(5_000)
+    await ambient.run('of globex', () => cache.find(slug('acme')))
+    expect(heard).toEqual([undefined])
   })
 
   it('lists what the registry lists', async () => {

@@ -133,6 +133,22 @@ describeRedis('changes by a channel of Redis', redis => {
     expect(heard).toEqual(['missed', { ...change, version: 9 }])
   })
 
+  it('C20 telling of a change does not wait for a connection that was lost', async () => {
+    const server = await redis.another()
+    const client = connect(server.url, { retryStrategy: () => 60_000 })
+    const bus = redisChanges({ client, subscriber: connect(server.url), namespace: fresh(), logger: silent })
+    await bus.publish?.(change)
+    await server.down()
+    await until(() => client.status === 'reconnecting')
+    const told = bus.publish?.(change).then(
+      () => 'told',
+      (error: { code: string }) => error.code,
+    )
+    // An attempt to connect is waited for two seconds.
+    const late = new Promise(resolve => setTimeout(() => resolve('late'), 1_000))
+    expect(await Promise.race([told, late])).toBe('DATABASE_UNAVAILABLE')
+  })
+
   it('subscribing fails without a server, and can be tried again', async () => {
     const server = await redis.another()
     await server.down()

@@ -15,7 +15,7 @@ export const domain = (value: string): TenantKey => ({ kind: 'domain', value })
 export const id = (value: string): TenantKey => ({ kind: 'id', value })
 
 /** A client that ends with the test. */
-export function connect(url: string, options: Pick<RedisOptions, 'keyPrefix'> = {}): Redis {
+export function connect(url: string, options: Pick<RedisOptions, 'keyPrefix' | 'retryStrategy'> = {}): Redis {
   const client = new Redis(url, { retryStrategy: () => 20, ...options })
   client.on('error', () => undefined)
   onTestFinished(() => client.disconnect())

@@ -11,8 +11,11 @@ export interface Flight {
   isBlind: boolean
 }
 
-/** How a flight ended. `old`: with what is known to be out of date, or may be; it has to be asked again. */
-export type Landing = { readonly tenant: Tenant | undefined } | 'old'
+/**
+ * How a flight ended: with an answer, or with what has to be asked again. `overtaken`: by a change on the way. `old`: it was out of date
+ * when it was asked for.
+ */
+export type Landing = { readonly tenant: Tenant | undefined } | 'overtaken' | 'old'
 
 /** One question at a time for each key. */
 export interface Flights {

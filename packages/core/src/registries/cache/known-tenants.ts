@@ -11,8 +11,11 @@ export interface KnownTenants {
   raise(id: string, version: number, now: number): void
   /** The same for an answer. Tells whether a lower version was known. */
   see(tenant: Tenant, now: number): boolean
-  /** Whether a higher version was seen. */
-  isOld(tenant: Tenant, now: number): boolean
+  /**
+   * Whether a higher version was seen: `old` when that was so before `since`, when the tenant was asked for, and `overtaken` when a
+   * change was noticed behind it.
+   */
+  age(tenant: Tenant, since: number, now: number): 'current' | 'overtaken' | 'old'
   /** Forgets what these keys lead to. */
   forget(keys: readonly CacheKey[]): void
   /** Forgets everything but the versions. */
@@ -52,6 +55,8 @@ interface Link {
 /** Nobody, or a tenant that is not active: both as short, and in one place, so that no time tells them apart (E13). */
 interface Refusal {
   readonly tenant: Tenant | undefined
+  readonly known: Known | undefined
+  readonly version: number
   readonly expires: number
 }
 
@@ -91,6 +96,8 @@ export function knownTenants({ ttl, negativeTtl, max, onForgotten }: KnownTenant
     const gone = keep(byId, id, known)
     if (gone !== undefined) {
       gone.tenant = undefined
+      // What leads to it says nothing any more: nobody keeps its version up to date.
+      gone.version = Number.POSITIVE_INFINITY
       if (gone.raised > 0) onForgotten(gone.raised)
     }
     return known
@@ -108,25 +115,20 @@ export function knownTenants({ ttl, negativeTtl, max, onForgotten }: KnownTenant
     return known?.slug === value ? known : undefined
   }
 
-  function isOld({ id, version }: Tenant, now: number): boolean {
-    const known = byId.get(id)
-    return known !== undefined && version < known.version && now - known.seen < longestFlight
-  }
-
   return {
     find(key, now) {
       const known = knownAs(key, now)
       if (known?.tenant !== undefined && now < known.expires) return known.tenant
       const refusal = refusals.get(keyText(key))
       if (refusal === undefined || now >= refusal.expires) return undefined
-      if (refusal.tenant === undefined) return null
-      return isOld(refusal.tenant, now) ? undefined : refusal.tenant
+      if (refusal.known === undefined) return null
+      return refusal.known.version === refusal.version ? refusal.tenant : undefined
     },
     put(key, tenant, since, now) {
       const known = tenant && touch(tenant.id, tenant.version, now)
       if (tenant === undefined || known === undefined || tenant.status !== 'active') {
         if (known !== undefined) known.tenant = undefined
-        keep(refusals, keyText(key), { tenant, expires: since + negativeTtl })
+        keep(refusals, keyText(key), { tenant, known, version: known?.version ?? 0, expires: since + negativeTtl })
         return
       }
       known.tenant = tenant
@@ -148,7 +150,11 @@ export function knownTenants({ ttl, negativeTtl, max, onForgotten }: KnownTenant
       touch(id, version, now)
       return isNews
     },
-    isOld,
+    age({ id, version }, since, now) {
+      const known = byId.get(id)
+      if (known === undefined || version >= known.version || now - known.seen >= longestFlight) return 'current'
+      return known.raised >= since ? 'overtaken' : 'old'
+    },
     forget(keys) {
       for (const key of keys) {
         refusals.delete(keyText(key))
