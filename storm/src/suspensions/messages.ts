@@ -1,6 +1,8 @@
+import type { CachePlace } from './open-cache.ts'
+
 /** What a process is told. */
 export type Order =
-  | { readonly kind: 'open'; readonly registry: string; readonly redis: string; readonly drain: number }
+  | ({ readonly kind: 'open'; readonly drain: number } & CachePlace)
   /** Serve this tenant, without a pause, until it is refused. */
   | { readonly kind: 'serve'; readonly tenant: string }
   | { readonly kind: 'end' }

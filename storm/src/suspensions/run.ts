@@ -25,7 +25,7 @@ interface Trial {
   readonly work: number
 }
 
-const { trials, cut, processes, postgres, json } = optionsOrExit()
+const { trials, cut, bus, processes, postgres, json } = optionsOrExit()
 const env = postgres === '15' ? { ...process.env, TENANTRY_PG: '15', TENANTRY_PG_URL: '' } : process.env
 const [drain, second, by] = [500, 1_000, { actor: 'storm' }]
 // Until it is known to be well: a process that has nothing left to wait for ends without a word.
@@ -43,7 +43,8 @@ try {
   await migrateRegistry({ pool: owner, role: database.runtimeRole })
   await owner.end()
   const store = postgresRegistry({ pool, logger: quiet })
-  const { cache, clients } = await openCache(store, redis.url)
+  const place = { bus, redis: redis.url, registry: database.runtimeUrl }
+  const { cache, clients } = await openCache(store, place)
   const hangUp = () => {
     for (const client of clients) client.disconnect()
   }
@@ -52,7 +53,7 @@ try {
     () => cache.close().catch(() => undefined),
   )
   const lifecycle = createLifecycle({ store, announce: cache.announce, logger: quiet })
-  const crew = await openCrew(processes, { kind: 'open', registry: database.runtimeUrl, redis: redis.url, drain })
+  const crew = await openCrew(processes, { kind: 'open', ...place, drain })
   endings.unshift(() => crew.close())
 
   async function suspend(id: string): Promise<Trial> {
@@ -86,14 +87,14 @@ try {
     return Promise.all(ids.map(suspend))
   }
   // Who suspends reaches Redis no more; the others do, and find there what was before.
-  const alone = await unheard('alone', async () => hangUp())
-  const without = await unheard('without', () => redis.down())
+  const alone = bus === 'postgres' ? [] : await unheard('alone', async () => hangUp())
+  const without = bus === 'postgres' ? [] : await unheard('without', () => redis.down())
   line.end()
 
   const at = (list: readonly number[], share: number) =>
     list.toSorted((a, b) => a - b)[Math.ceil(list.length * share) - 1] ?? 0
   const requests = heard.map(({ request }) => request)
-  const most = (of: readonly Trial[], what: keyof Trial) => Math.max(...of.map(trial => trial[what]))
+  const most = (of: readonly Trial[], what: keyof Trial) => Math.max(0, ...of.map(trial => trial[what]))
   const p99 = at(requests, 0.99)
   // Work notices within the same time, or when it looks again, and has its time then.
   const noticed = cache.bound + 5_000 + drain
@@ -104,7 +105,7 @@ try {
     if (most(list, 'work') > noticed + second) problems.push(`${name}: work for ${most(list, 'work').toFixed(0)} ms`)
   }
   const report = {
-    ...{ postgres: server.descriptor.version, processes, trials, cut, bound: cache.bound, drain },
+    ...{ postgres: server.descriptor.version, bus, processes, trials, cut, bound: cache.bound, drain },
     heard: { median: at(requests, 0.5), p99, most: most(heard, 'request'), work: most(heard, 'work') },
     alone: { most: most(alone, 'request'), work: most(alone, 'work') },
     without: { most: most(without, 'request'), work: most(without, 'work') },
@@ -118,14 +119,16 @@ try {
       `PostgreSQL ${report.postgres}, ${processes} processes beside the one that suspends: the last request that any of them lets in, and the last use by work that had begun (drain ${ms(drain)})`,
     )
     console.log(
-      `  heard of, ${trials} trials: median ${ms(median)}, p99 ${ms(p99)}, most ${ms(longest)}; work at most ${ms(work)}`,
+      `  heard of by ${bus}, ${trials} trials: median ${ms(median)}, p99 ${ms(p99)}, most ${ms(longest)}; work at most ${ms(work)}`,
     )
-    console.log(
-      `  who suspends has no Redis, ${cut} at once: at most ${ms(report.alone.most)} of ${ms(cache.bound)}; work ${ms(report.alone.work)}`,
-    )
-    console.log(
-      `  nobody has Redis, ${cut} at once: at most ${ms(report.without.most)} of ${ms(cache.bound)}; work ${ms(report.without.work)}`,
-    )
+    if (bus === 'redis')
+      console.log(
+        `  who suspends has no Redis, ${cut} at once: at most ${ms(report.alone.most)} of ${ms(cache.bound)}; work ${ms(report.alone.work)}`,
+      )
+    if (bus === 'redis')
+      console.log(
+        `  nobody has Redis, ${cut} at once: at most ${ms(report.without.most)} of ${ms(cache.bound)}; work ${ms(report.without.work)}`,
+      )
     for (const problem of problems) console.log(`  ${problem}`)
   }
   process.exitCode = problems.length === 0 ? 0 : 1

@@ -11,9 +11,9 @@ const say = (word: Word): void => void process.send?.(word)
 const endings: (() => unknown)[] = []
 let tenancy: Tenancy | undefined
 
-async function open({ registry: url, redis, drain }: Extract<Order, { kind: 'open' }>): Promise<void> {
-  const pool = new pg.Pool({ connectionString: url, max: 4 })
-  const { cache, clients } = await openCache(postgresRegistry({ pool, logger: quiet }), redis)
+async function open({ drain, ...place }: Extract<Order, { kind: 'open' }>): Promise<void> {
+  const pool = new pg.Pool({ connectionString: place.registry, max: 4 })
+  const { cache, clients } = await openCache(postgresRegistry({ pool, logger: quiet }), place)
   endings.push(
     () => cache.close(),
     () => pool.end(),
