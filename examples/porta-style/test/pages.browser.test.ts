@@ -11,6 +11,7 @@ import { type Chromium, findChromium, startChromium, type Tab } from './chromium
 
 const program = findChromium()
 const missing = 'no chromium on PATH: install chromium'
+if (program === undefined && process.env.TENANTRY_REQUIRE_CHROMIUM === '1') throw new Error(missing)
 if (program === undefined) process.stderr.write(`tenantry: the pages in a browser are SKIPPED: ${missing}\n`)
 // Pictures for whoever wants to see them, and for nobody else.
 const pictures = process.env.PORTA_SCREENSHOTS
