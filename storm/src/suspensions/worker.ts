@@ -13,6 +13,8 @@ let tenancy: Tenancy | undefined
 
 async function open({ registry: url, redis, drain }: Extract<Order, { kind: 'open' }>): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 4 })
+  // When the server stops, whatever is wrong has been said already.
+  pool.on('error', () => undefined)
   const { cache, clients } = await openCache(postgresRegistry({ pool, logger: quiet }), redis)
   endings.push(
     () => cache.close(),
