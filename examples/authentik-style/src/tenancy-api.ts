@@ -1,4 +1,5 @@
 import type { Secret, Tenancy } from '@tenantry/core'
+import { systemMiddleware } from '@tenantry/express'
 import express, { Router } from 'express'
 import { requireApiKey } from './api-key.ts'
 import { notFound } from './not-found.ts'
@@ -16,9 +17,7 @@ export function tenancyApi({ tenancy, tenants, apiKey }: TenancyApiOptions): Rou
   const api = Router()
   // First, so that strangers' bodies are not read.
   api.use(requireApiKey(apiKey), express.json())
-  api.use(({ method, path }, _response, next) => {
-    tenancy.runAsSystem({ actor: 'tenancy API', reason: `${method} ${path}` }, next)
-  })
+  api.use(systemMiddleware(tenancy, ({ method, path }) => ({ actor: 'tenancy API', reason: `${method} ${path}` })))
   api.get('/tenants', async (_request, response) => {
     response.json(await tenants.list())
   })

@@ -1,4 +1,5 @@
 import { type Secret, type Tenancy, TenancyError, type Tenant } from '@tenantry/core'
+import { systemMiddleware } from '@tenantry/express'
 import type { PgDatabase } from '@tenantry/pg-database'
 import express, { Router } from 'express'
 import type { TenantCredentials } from './credentials.ts'
@@ -25,9 +26,7 @@ export function operatorApi(options: OperatorApiOptions): Router {
   const api = Router()
   // First, so that strangers' bodies are not read.
   api.use(requireOperator(key), express.json())
-  api.use(({ method, path }, _response, next) => {
-    tenancy.runAsSystem({ actor: 'operator', reason: `${method} ${path}` }, next)
-  })
+  api.use(systemMiddleware(tenancy, ({ method, path }) => ({ actor: 'operator', reason: `${method} ${path}` })))
 
   api.get('/tenants/:slug/tokens', async ({ params: { slug } }, response) => {
     response.json(await credentials.list((await find(slug)).id))

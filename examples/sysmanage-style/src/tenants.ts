@@ -79,7 +79,7 @@ export function createTenants({ pool, servers, databases, credentials }: Tenants
     },
     async suspend(slug) {
       const tenant = await setStatus(slug, 'suspended', ['active'])
-      await databases.suspend(tenant)
+      await databases.evict(tenant)
       return tenant
     },
     resume: slug => setStatus(slug, 'active', ['suspended']),

@@ -8,6 +8,7 @@ import { identifierCanaries } from './canaries/identifiers.ts'
 import { lifecycleCanaries } from './canaries/lifecycle.ts'
 import { residueCanaries } from './canaries/residue.ts'
 import { storeCanaries } from './canaries/store.ts'
+import { suspensionCanaries } from './canaries/suspension.ts'
 
 /** For every law, an adapter that breaks it; the tests of this package hold that each is caught. */
 export const canaries: readonly Canary[] = [
@@ -20,4 +21,5 @@ export const canaries: readonly Canary[] = [
   ...residueCanaries,
   ...concurrencyCanaries,
   ...lifecycleCanaries,
+  ...suspensionCanaries,
 ]

@@ -12,6 +12,8 @@ export interface Law {
   readonly claim: LawClaim
   /** What the store must be able to do, beyond the verbs. */
   readonly ability?: Ability
+  /** The optional member of `Isolation` that it is about. */
+  readonly member?: 'suspend' | 'inventory'
   /** Rejects when the law is broken. Asserts exact codes and values, never "some error". */
   run(bench: Bench): Promise<void>
 }
@@ -39,4 +41,22 @@ export function law(name: string, claim: LawClaim, run: (bench: Bench) => Promis
  */
 export function able(ability: Ability, name: string, claim: LawClaim, run: (bench: Bench) => Promise<void>): Law {
   return { name, claim, ability, run }
+}
+
+/**
+ * Writes down a law of what only some isolations have.
+ *
+ * @example
+ * having('inventory', 'an inventory is empty after the erasure', async ({ a, isolation }) => {
+ *   await isolation.deprovision(a.tenant)
+ *   assert.deepEqual(await isolation.inventory?.(a.tenant), [])
+ * })
+ */
+export function having(
+  member: NonNullable<Law['member']>,
+  name: string,
+  run: (bench: Bench) => Promise<void>,
+  ability?: Ability,
+): Law {
+  return { name, claim: 'always', member, run, ...(ability === undefined ? {} : { ability }) }
 }

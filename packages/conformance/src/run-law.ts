@@ -30,9 +30,13 @@ export function settingsOf({ seed, timeLimit = 30_000, more = [] }: ConformanceO
 }
 
 /** Why a law is not run on a subject, or `undefined` when it is: what is not claimed, and what the store cannot do. */
-export function skipReason<Handle>({ claim, ability }: Law, { isolation, more }: Subject<Handle>): string | undefined {
+export function skipReason<Handle>(
+  { claim, ability, member }: Law,
+  { isolation, more }: Subject<Handle>,
+): string | undefined {
   const { name, claims } = isolation
   if (claim !== 'always' && claims[claim] !== true) return `${name} does not claim ${claim}`
+  if (member !== undefined && isolation[member] === undefined) return `${name} has no ${member}`
   if (ability === undefined) return undefined
   if (more === undefined) return `the subject of ${name} says nothing of ${ability}`
   // One that is left out is no reason to skip: the law fails, and says what is missing.

@@ -1,17 +1,27 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { TenancyError } from './errors.ts'
+import type { Evidence } from './evidence.ts'
+import type { EnteredSystem } from './system-scope.ts'
 import type { Tenant } from './tenant.ts'
 
-/** Who looks across tenants, and why. Both are logged. */
-export interface SystemAccess {
-  readonly actor: string
-  readonly reason: string
+/** What a unit of work runs in: a tenant, or the system. Frozen. */
+export type Scope = TenantScope | SystemScope
+
+/** A unit of work of a tenant. */
+export interface TenantScope {
+  readonly kind: 'tenant'
+  readonly tenant: Tenant
+  readonly evidence: Evidence
+  /** Whether its time is over: only an impersonation has an end. */
+  readonly isOver?: () => boolean
 }
 
-/** What a unit of work runs in: a tenant, or the system. Frozen. */
-export type Scope =
-  | { readonly kind: 'tenant'; readonly tenant: Tenant }
-  | { readonly kind: 'system'; readonly access: SystemAccess }
+/** Work that belongs to no tenant. */
+export interface SystemScope {
+  readonly kind: 'system'
+  readonly access: EnteredSystem
+  readonly isOver: () => boolean
+}
 
 /** The tenant context: the only `AsyncLocalStorage`, one for each tenancy. */
 export interface Context {
@@ -30,10 +40,22 @@ export function createContext(): Context {
       if (outer?.kind === 'tenant' && scope.kind === 'tenant' && outer.tenant.id !== scope.tenant.id) {
         throw new TenancyError('TENANT_SWITCHED', { from: outer.tenant.id, to: scope.tenant.id })
       }
-      return storage.run(Object.freeze(scope), () => started(fn()))
+      return storage.run(Object.freeze(inside(outer, scope)), () => started(fn()))
     },
     bind: fn => AsyncResource.bind(fn),
   }
+}
+
+/** What is entered again stays what it was: else a second entry would take the end of an impersonation away. */
+function inside(outer: Scope | undefined, scope: Scope): Scope {
+  if (scope.kind === 'system' || outer === undefined) return scope
+  if (outer.kind === 'tenant') {
+    const { evidence, isOver } = outer
+    return { kind: 'tenant', tenant: scope.tenant, evidence, ...(isOver === undefined ? {} : { isOver }) }
+  }
+  if (scope.evidence.by === 'impersonation') return scope
+  const { actor, reason } = outer.access
+  return { ...scope, evidence: Object.freeze({ by: 'system', actor, reason }) }
 }
 
 /**

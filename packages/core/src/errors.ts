@@ -13,6 +13,25 @@ export const errors = {
     message: (d: { scope: 'none' | 'system' }) =>
       d.scope === 'system' ? 'No tenant in context: the system scope has none.' : 'No tenant in context.',
   },
+  SYSTEM_SCOPE_REQUIRED: {
+    status: 500,
+    title: 'This needs the system scope.',
+    next: 'Wrap the work in tenancy.runAsSystem({ actor, reason }, fn), outside of tenants, and await in fn all that it does. Nothing was sent.',
+    message: (d: { scope: 'none' | 'tenant' | 'ended' | 'unaudited' }) =>
+      ({
+        none: 'No system scope was entered.',
+        tenant: "A tenant's unit of work is not the system scope.",
+        ended: 'The system scope has ended.',
+        unaudited: 'The tenancy has no audit log, so that nobody would know of it.',
+      })[d.scope],
+  },
+  IMPERSONATION_ENDED: {
+    status: 403,
+    title: 'The impersonation has ended.',
+    next: 'Begin another one, with a reason of its own. Nothing was sent.',
+    message: (d: { tenant: string; actor: string; until: string }) =>
+      `"${d.actor}" might act for others in tenant "${d.tenant}" until ${d.until}, or the end of the work, whichever came first.`,
+  },
   TENANT_SWITCHED: {
     status: 500,
     title: 'The tenant changed inside a unit of work.',
@@ -216,6 +235,13 @@ export const errors = {
     next: 'Grant what is missing on the named objects, or remove what depends on the tenant, and erase again. Nothing was erased.',
     message: (d: { tenant: string; objects: readonly string[] }) =>
       `Nothing of tenant "${d.tenant}" was erased, because of ${d.objects.join(', ')}.`,
+  },
+  SUSPENSION_INCOMPLETE: {
+    status: 503,
+    title: 'The server does not refuse the tenant yet.',
+    next: 'Mend what the reason says and suspend again: until that succeeds, what is under way for the tenant may still land.',
+    message: (d: { tenant: string; isolation: string; reason: string }) =>
+      `${d.isolation} could not fence tenant "${d.tenant}" off (${d.reason}).`,
   },
   TENANT_STORE_MISSING: {
     status: 503,

@@ -1,4 +1,4 @@
-import type { SystemAccess } from './context.ts'
+import type { ImpersonationEvidence, SystemAccess } from './evidence.ts'
 import type { Trace } from './resolution.ts'
 
 /** What a tenancy tells its listeners. */
@@ -9,8 +9,10 @@ export interface TenancyEvents {
   defaulted: { readonly trace: Trace }
   /** A request was refused. */
   refused: { readonly trace: Trace }
-  /** The system scope was entered; `from` is the tenant whose unit of work it was entered from. For the audit. */
+  /** The system scope was entered; `from` is the tenant whose unit of work it was entered from. */
   system: SystemAccess & { readonly from?: string }
+  /** Somebody acts in the place of somebody else. */
+  impersonation: ImpersonationEvidence & { readonly tenant: string }
 }
 
 /** Hears one kind of event. Runs synchronously, in the context of what caused it. */
@@ -29,6 +31,7 @@ export function createEvents(onError: (error: unknown, kind: keyof TenancyEvents
     defaulted: new Set(),
     refused: new Set(),
     system: new Set(),
+    impersonation: new Set(),
   }
   return {
     on(kind, listener) {

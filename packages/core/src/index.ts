@@ -1,6 +1,15 @@
 export type { Awaitable } from './awaitable.ts'
 export { bindMessage, type NodeEmitter } from './bind-message.ts'
-export type { SystemAccess } from './context.ts'
+export {
+  type Branding,
+  type BrandingInput,
+  type BrandingOptions,
+  brandingOf,
+  checkBranding,
+  makeBranding,
+} from './branding/branding.ts'
+export { type BrandingStyle, brandingStyle } from './branding/branding-style.ts'
+export { type PublicBrandingOptions, publicBranding } from './branding/public-branding.ts'
 export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
 export { hasDuplicateMembers } from './duplicate-members.ts'
 export type { TenantEnvelope } from './envelope.ts'
@@ -14,9 +23,11 @@ export {
   tenancyErrorOf,
 } from './errors.ts'
 export type { Listener, TenancyEvents } from './events.ts'
+export type { Evidence, ImpersonationEvidence, SystemAccess } from './evidence.ts'
 export { type FileMode, type TenantFiles, type TenantFilesOptions, tenantFiles } from './files/tenant-files.ts'
 export { objectKey, tenantPrefix } from './files/tenant-prefix.ts'
 export type { ForEachOptions } from './for-each.ts'
+export type { ImpersonatedWork, Impersonation } from './impersonation.ts'
 export type { Claims, Erasure, Finding, Health, Holding, Isolation } from './isolation.ts'
 export type { Json } from './json.ts'
 export type { ChangeAccess, LifecycleAccess } from './lifecycle/access.ts'
@@ -76,7 +87,9 @@ export {
   type StartTenantsOptions,
   startTenants,
 } from './start-tenants.ts'
-export { createTenancy, type Tenancy, type TenancyOptions } from './tenancy.ts'
+export type { EnteredSystem, SystemWork } from './system-scope.ts'
+export { createTenancy, type Tenancy } from './tenancy.ts'
+export type { TenancyOptions } from './tenancy-options.ts'
 export type { Placement, Tenant, TenantSource, TenantStatus } from './tenant.ts'
 export { type TenantClients, type TenantClientsOptions, tenantClients } from './tenant-clients.ts'
 export { digestLength, tenantDigest } from './tenant-digest.ts'

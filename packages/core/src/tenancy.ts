@@ -1,49 +1,26 @@
-import { createContext, type SystemAccess } from './context.ts'
+import { createContext, type Scope } from './context.ts'
 import { warnOfSecondCopy } from './copies.ts'
 import { readEnvelope, type TenantEnvelope } from './envelope.ts'
 import { TenancyError } from './errors.ts'
 import { createEvents, type Listener, type TenancyEvents } from './events.ts'
+import type { Evidence } from './evidence.ts'
 import { type ForEachOptions, forEachTenant } from './for-each.ts'
+import { assertLasts, type ImpersonatedWork, impersonations } from './impersonation.ts'
 import type { Isolation } from './isolation.ts'
-import { consoleLogger, type Logger } from './logger.ts'
-import { findTenant, type TenantRegistry } from './registry.ts'
+import { consoleLogger } from './logger.ts'
+import { findTenant } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 import { type ChainOptions, decide, type Trace } from './resolution.ts'
-import type { Resolver } from './resolver.ts'
 import { revocations } from './revocations.ts'
 import { assertServable } from './servable.ts'
+import { type SystemWork, systemWork } from './system-scope.ts'
+import type { TenancyOptions } from './tenancy-options.ts'
 import type { Tenant } from './tenant.ts'
 import { snapshotOf } from './tenant-snapshot.ts'
 import { checkWholeNumbers } from './whole-numbers.ts'
 
-/** Options of {@link createTenancy}. */
-export interface TenancyOptions {
-  readonly registry: TenantRegistry
-  /** Asked in order. All are asked, so that sources that disagree are noticed. Default none. */
-  readonly resolvers?: readonly Resolver[]
-  /**
-   * `default`: a request without any signal, or whose host no tenant has, is served by the default tenant (T33, T38).
-   * A bad credential never is. Default `reject`.
-   */
-  readonly onUnresolved?: 'reject' | 'default'
-  /** `first`: the first resolver with a signal decides, and no other is asked. Default `reject`: sources must agree. */
-  readonly onConflict?: 'reject' | 'first'
-  /** Whether a request without a signal is malformed (400) or lacks credentials (401). Default 400. */
-  readonly absentStatus?: 400 | 401
-  /** Refuse a suspended tenant as if it did not exist. Default `false`. */
-  readonly hideSuspended?: boolean
-  /**
-   * Milliseconds that work under way may still take once its tenant is suspended, archived or removed: then {@link Tenancy.current}
-   * throws, so that handles refuse the next statement. With a registry that tells of changes, such as `cachedRegistry`. Default 5,000;
-   * 0 is at once.
-   */
-  readonly drain?: number
-  /** Default: warnings and errors as JSON lines on standard error. */
-  readonly logger?: Logger
-}
-
 /** Who is the tenant, and in whose context does this code run. Made by {@link createTenancy}. */
-export interface Tenancy {
+export interface Tenancy extends SystemWork, ImpersonatedWork {
   /**
    * Runs a unit of work as a tenant. The context ends with the work, and follows it through promises. A query builder that is
    * returned is started, and its promise given back.
@@ -57,8 +34,8 @@ export interface Tenancy {
   /**
    * The tenant whose unit of work is running.
    *
-   * @throws {TenancyError} `TENANT_CONTEXT_MISSING` outside every {@link Tenancy.run}; `TENANT_SUSPENDED`, `TENANT_NOT_FOUND`,
-   * `TENANT_NOT_READY` when the tenant is no longer active and {@link TenancyOptions.drain} is over.
+   * @throws {TenancyError} `TENANT_CONTEXT_MISSING` outside every {@link Tenancy.run}; `IMPERSONATION_ENDED`; `TENANT_SUSPENDED`,
+   * `TENANT_NOT_FOUND`, `TENANT_NOT_READY` when the tenant is no longer active and {@link TenancyOptions.drain} is over.
    * @example
    * await tenancy.run(acme, () => tenancy.current().slug) // 'acme'
    */
@@ -73,15 +50,18 @@ export interface Tenancy {
    * await tenancy.run(acme, () => fetch(url, { signal: tenancy.signal() }))
    */
   signal(): AbortSignal
-  /** The tenant whose unit of work is running, or `undefined`. */
+  /**
+   * The tenant whose unit of work is running, or `undefined`.
+   *
+   * @throws {TenancyError} `IMPERSONATION_ENDED`: what goes on behind the end must not do so as nobody.
+   */
   maybeCurrent(): Tenant | undefined
   /**
-   * Runs work that belongs to no tenant. Logged, and told to `system` listeners for the audit. There is no tenant inside, so
-   * tenant handles refuse to work; `run` may enter any tenant.
+   * How this unit of work came to its tenant, and who acts in it.
    *
-   * @throws {TenancyError} `ARGUMENT_INVALID` without an actor or a reason.
+   * @throws {TenancyError} `TENANT_CONTEXT_MISSING` outside of tenants and the system scope; `IMPERSONATION_ENDED`.
    */
-  runAsSystem<T>(access: SystemAccess, fn: () => T): T
+  evidence(): Evidence
   /** Binds a callback to the present context, for emitters, timers and queues that would call it in another. */
   bind<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R
   /**
@@ -96,15 +76,18 @@ export interface Tenancy {
   /** The handle of whichever tenant is current when it is used. */
   handle<Handle>(isolation: Isolation<Handle>): Handle
   /**
-   * What a job must carry to be resumed as this tenant: a small piece of JSON with nothing but the id.
+   * What a job must carry to be resumed as this tenant: a small piece of JSON with nothing but the id; in an impersonation also who acts
+   * in whose place, why and until when.
    *
-   * @throws {TenancyError} `TENANT_CONTEXT_MISSING`
+   * @throws {TenancyError} `TENANT_CONTEXT_MISSING`, `IMPERSONATION_ENDED`
    */
   capture(): TenantEnvelope
   /**
-   * Runs a job as the tenant of its envelope, which is looked up and checked again.
+   * Runs a job as the tenant of its envelope, which is looked up and checked again. An impersonation goes on, and ends when it would
+   * have; that is written to the audit log again.
    *
-   * @throws {TenancyError} `ENVELOPE_INVALID`, `TENANT_NOT_FOUND`, `TENANT_SUSPENDED`, `TENANT_NOT_READY`, `TENANT_SWITCHED`
+   * @throws {TenancyError} `ENVELOPE_INVALID`, `TENANT_NOT_FOUND`, `TENANT_SUSPENDED`, `TENANT_NOT_READY`, `TENANT_SWITCHED`,
+   * `IMPERSONATION_ENDED`, `CONFIG_INVALID`
    */
   resume<T>(envelope: unknown, fn: () => T): Promise<Awaited<T>>
   /**
@@ -117,6 +100,13 @@ export interface Tenancy {
   forEach(fn: (tenant: Tenant) => unknown, options?: ForEachOptions): Promise<number>
   /** Hears of resolutions, refusals and system access. Returns a function that stops it. */
   on<K extends keyof TenancyEvents>(kind: K, listener: Listener<K>): () => void
+}
+
+const byRun: Evidence = Object.freeze({ by: 'run' })
+const byResume: Evidence = Object.freeze({ by: 'resume' })
+
+function missing(scope: Scope | undefined): TenancyError {
+  return new TenancyError('TENANT_CONTEXT_MISSING', { scope: scope === undefined ? 'none' : 'system' })
 }
 
 /**
@@ -140,42 +130,60 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     absentStatus: options.absentStatus ?? 400,
     hideSuspended: options.hideSuspended ?? false,
   }
+  const parts = { context, events, logger, audit: options.audit }
+  const system = systemWork(parts)
+  const impersonation = impersonations(parts, admit)
+
+  function present(): Scope | undefined {
+    const scope = context.scope()
+    assertLasts(scope)
+    return scope
+  }
 
   const revoked = revocations(registry, { ...chain, drain })
 
   function maybeCurrent(): Tenant | undefined {
-    const scope = context.scope()
+    const scope = present()
     return scope?.kind === 'tenant' ? scope.tenant : undefined
   }
 
   function current(): Tenant {
-    const scope = context.scope()
-    if (scope?.kind === 'tenant') {
-      revoked.check(scope.tenant)
-      return scope.tenant
-    }
-    throw new TenancyError('TENANT_CONTEXT_MISSING', { scope: scope === undefined ? 'none' : 'system' })
+    const scope = present()
+    if (scope?.kind !== 'tenant') throw missing(scope)
+    revoked.check(scope.tenant)
+    return scope.tenant
   }
 
-  function run<T>(tenant: Tenant, fn: () => T): T {
+  function evidence(): Evidence {
+    const scope = present()
+    if (scope?.kind === 'tenant') return scope.evidence
+    if (scope === undefined || scope.isOver()) throw missing(scope)
+    const { actor, reason } = scope.access
+    return Object.freeze({ by: 'system', actor, reason })
+  }
+
+  function admit(tenant: Tenant): Tenant {
     const snapshot = snapshotOf(tenant)
     assertServable(snapshot, `id ${snapshot.id}`, chain)
     revoked.admit(snapshot)
-    return context.enter({ kind: 'tenant', tenant: snapshot }, fn)
+    return snapshot
   }
 
-  function runAsSystem<T>(access: SystemAccess, fn: () => T): T {
-    for (const field of ['actor', 'reason'] as const) {
-      if (typeof access[field] !== 'string' || access[field].trim() === '') {
-        throw new TenancyError('ARGUMENT_INVALID', { field, rule: 'must say who looks across tenants, or why' })
-      }
-    }
-    const { actor, reason } = access
-    const from = maybeCurrent()?.id
-    const event = { actor, reason, ...(from === undefined ? {} : { from }) }
-    logger.warn({ event: 'tenancy.system', ...event }, 'The system scope was entered.')
-    events.emit('system', event)
-    return context.enter({ kind: 'system', access: Object.freeze({ actor, reason }) }, fn)
+  function enter<T>(tenant: Tenant, by: Evidence, fn: () => T): T {
+    present()
+    return context.enter({ kind: 'tenant', tenant: admit(tenant), evidence: by }, fn)
+  }
+
+  function run<T>(tenant: Tenant, fn: () => T): T {
+    return enter(tenant, byRun, fn)
+  }
+
+  function capture(): TenantEnvelope {
+    const tenant = current().id
+    const by = evidence()
+    if (by.by !== 'impersonation') return { v: 1, tenant }
+    const { actor, as, reason, until } = by
+    return { v: 2, tenant, impersonation: { actor, as, reason, until } }
   }
 
   async function resolve(request: RequestView): Promise<Tenant> {
@@ -200,10 +208,12 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   }
 
   async function resume<T>(envelope: unknown, fn: () => T): Promise<Awaited<T>> {
-    const { tenant: id } = readEnvelope(envelope)
+    const job = readEnvelope(envelope)
+    const id = job.tenant
     const tenant = await findTenant(registry, { kind: 'id', value: id })
     if (tenant === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
-    return await run(tenant, fn)
+    if (job.v === 2) return impersonation.resume(tenant, job.impersonation, fn)
+    return await enter(tenant, byResume, fn)
   }
 
   async function forEach(fn: (tenant: Tenant) => unknown, forEachOptions?: ForEachOptions): Promise<number> {
@@ -217,12 +227,14 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     current,
     maybeCurrent,
     signal: () => revoked.signal(current()),
-    runAsSystem,
+    evidence,
+    ...system,
+    impersonate: impersonation.impersonate,
     bind: context.bind,
     resolve,
     explain: async request => (await decide(chain, request)).trace,
     handle: isolation => isolation.handle(current),
-    capture: () => ({ v: 1, tenant: current().id }),
+    capture,
     resume,
     forEach,
     on: events.on,

@@ -37,10 +37,10 @@ describe('missing-context check', () => {
     await refusal('TENANT_CONTEXT_MISSING', asked)
   })
 
-  it('maybeCurrent() gives undefined outside, and in the system scope', () => {
+  it('maybeCurrent() gives undefined outside, and in the system scope', async () => {
     const tenancy = makeTenancy()
     expect(tenancy.maybeCurrent()).toBeUndefined()
-    expect(tenancy.runAsSystem(access, tenancy.maybeCurrent)).toBeUndefined()
+    expect(await tenancy.runAsSystem(access, tenancy.maybeCurrent)).toBeUndefined()
     expect(tenancy.run(acme, tenancy.maybeCurrent)).toBe(acme)
   })
 
@@ -149,7 +149,7 @@ describe('a unit of work', () => {
     expect(tenancy.maybeCurrent()).toBeUndefined()
     await expect(tenancy.run(acme, () => Promise.reject(new Error('later')))).rejects.toThrow('later')
     expect(tenancy.maybeCurrent()).toBeUndefined()
-    tenancy.runAsSystem(access, () => {
+    await tenancy.runAsSystem(access, () => {
       expect(failing).toThrow('planned')
       expect(tenancy.maybeCurrent()).toBeUndefined()
     })
@@ -266,13 +266,13 @@ describe('the system scope', () => {
     })
   })
 
-  it('is logged and told to listeners, with the tenant that it was entered from', () => {
+  it('is logged and told to listeners, with the tenant that it was entered from', async () => {
     const logger = recorder()
     const tenancy = createTenancy({ registry, logger })
     const heard: object[] = []
     tenancy.on('system', event => heard.push(event))
-    tenancy.runAsSystem(access, () => undefined)
-    tenancy.run(acme, () => tenancy.runAsSystem(access, () => undefined))
+    await tenancy.runAsSystem(access, () => undefined)
+    await tenancy.run(acme, () => tenancy.runAsSystem(access, () => undefined))
     expect(heard).toEqual([access, { ...access, from: 'acme' }])
     expect(logger.records).toMatchObject([{ level: 'warn', details: access }, { details: { from: 'acme' } }])
   })

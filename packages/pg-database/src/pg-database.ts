@@ -19,8 +19,10 @@ import { type LeaseNumbers, noLeases } from './logins/lease-numbers.ts'
 import { checkPrefix, type DatabaseNaming, type DatabaseServer } from './placement.ts'
 import type { DatabaseStructure } from './provisioning/database-structure.ts'
 import { dropDatabase } from './provisioning/deprovision.ts'
+import { databaseInventory } from './provisioning/inventory.ts'
 import { provisionDatabase } from './provisioning/provision.ts'
 import { type ProvisionedServer, type ProvisionerLogin, provisionerPool } from './provisioning/provisioner.ts'
+import { resumeDatabase, suspendDatabase } from './provisioning/suspension.ts'
 import { routesOf } from './routes.ts'
 
 /** Options of {@link pgDatabase}. */
@@ -29,7 +31,8 @@ export interface PgDatabaseOptions extends DatabaseNaming {
   readonly servers: Readonly<Record<string, DatabaseServer>>
   /** Where their logins come from. */
   readonly credentials: CredentialSource
-  /** By server: the login that makes databases there. Needed by `provision`, `deprovision` and most of `verify`. Default none. */
+  /** By server: the login that makes databases there. Needed by `provision`, `deprovision`, `suspend`, `resume`,
+   * `inventory` and most of `verify`. Default none. */
   readonly provisioners?: Readonly<Record<string, ProvisionerLogin>>
   /** Where the objects in a tenant's database come from. Default `{ by: 'template' }`. */
   readonly structure?: DatabaseStructure
@@ -53,10 +56,11 @@ export interface PgDatabaseOptions extends DatabaseNaming {
 /** A database for every tenant: an isolation, and what only it can. */
 export interface PgDatabase extends Isolation<TenantPool> {
   /**
-   * Ends a tenant's connections, those in use after `drainTimeout`, and revokes its leases. From then on this version of the tenant and
-   * older ones are refused with `TENANT_SUSPENDED`, whoever still has them; a newer one that is active is served.
+   * Ends a tenant's connections in this process, those in use after `drainTimeout`, and revokes its leases. From then on this version of
+   * the tenant and older ones are refused here with `TENANT_SUSPENDED`; a newer one that is active is served. Without provisioners, of
+   * which `suspend` makes the server refuse the tenant, it is what there is.
    */
-  suspend(tenant: Tenant): Promise<void>
+  evict(tenant: Tenant): Promise<void>
   /** Connections and leases in numbers. */
   metrics(): { readonly connections: BudgetMetrics; readonly leases: Readonly<LeaseNumbers> }
 }
@@ -112,13 +116,18 @@ export function pgDatabase(options: PgDatabaseOptions): PgDatabase {
     throw new TenancyError('CONFIG_INVALID', { source: 'pgDatabase', problems })
   }
 
+  function storeOf(tenant: Tenant) {
+    const { target, placement } = routes.targetOf(tenant)
+    return { at: provisionerOf(placement.server), target, source: credentials }
+  }
+
   return {
     name: 'pg-database',
     claims: { sharedStore: false, enforced: true, pooled: false, transactions: true, objects: true },
     handle: pools.handle,
     ready,
     verify,
-    suspend: routes.suspend,
+    evict: routes.evict,
     metrics: () => ({ connections: budget.metrics(), leases: { ...numbers } }),
     async provision(tenant) {
       const { target, placement } = routes.targetOf(tenant)
@@ -126,11 +135,21 @@ export function pgDatabase(options: PgDatabaseOptions): PgDatabase {
       await provisionDatabase(tenant, { at, target, epoch: placement.epoch, structure, source: credentials })
     },
     async deprovision(tenant) {
-      const { target, placement } = routes.targetOf(tenant)
-      const at = provisionerOf(placement.server)
+      const store = storeOf(tenant)
       if (!tenant.isDefault) await routes.release(tenant.id, 0)
-      return dropDatabase(tenant, { at, target, source: credentials })
+      return dropDatabase(tenant, store)
     },
+    ...(Object.keys(provisioners).length === 0
+      ? {}
+      : {
+          async suspend(tenant, deadline) {
+            const store = storeOf(tenant)
+            // What this process does may take as long as what others do.
+            await Promise.all([suspendDatabase(tenant, deadline, store), routes.refuse(tenant, deadline)])
+          },
+          resume: async tenant => resumeDatabase(tenant, storeOf(tenant)),
+          inventory: async tenant => databaseInventory(tenant, storeOf(tenant)),
+        }),
     health: tenant => poolHealth(pools.handle(() => tenant)),
     async close() {
       pools.close()

@@ -39,8 +39,10 @@ export interface Routes {
     readonly target: LoginTarget
     readonly placement: DatabasePlacement
   }
-  /** Ends a tenant's connections and leases, and refuses whoever comes with this version of the tenant or an older one. */
-  suspend(tenant: Tenant): Promise<void>
+  /** Ends a tenant's connections, and refuses whoever comes with this version of the tenant or an older one. */
+  refuse(tenant: Tenant, drainTimeout?: number): Promise<void>
+  /** Ends the leases too, also those of other processes. */
+  evict(tenant: Tenant): Promise<void>
   /** Ends a tenant's connections and leases. Whoever comes next gets others. */
   release(id: string, drainTimeout?: number): Promise<void>
   /** Ends them all, and resolves when the leases are revoked. */
@@ -75,7 +77,7 @@ export function routesOf(terms: RouteTerms): Routes {
     const { id, version, status, placement } = tenant
     if (over.has(status)) {
       // Whoever says so knows it from the registry; those who still have an older snapshot are refused from now on.
-      if (!isRefused(id, version)) suspend(tenant).catch(error => reportSuspension(tenant, error))
+      if (!isRefused(id, version)) evict(tenant).catch(error => reportSuspension(tenant, error))
       throw new TenancyError('TENANT_SUSPENDED', { tenant: id })
     }
     // For ever: whoever has a snapshot from before may come after those who have a newer one.
@@ -165,12 +167,15 @@ export function routesOf(terms: RouteTerms): Routes {
     if (route !== undefined) await leave(id, route, drainTimeout)
   }
 
-  async function suspend(tenant: Tenant): Promise<void> {
-    const { id, version } = tenant
+  async function refuse({ id, version }: Tenant, drainTimeout = terms.drainTimeout): Promise<void> {
     suspended.set(id, Math.max(version, suspended.get(id) ?? version))
     const route = routes.get(id)
     if (route !== undefined)
-      await leave(id, route, terms.drainTimeout, () => new TenancyError('TENANT_SUSPENDED', { tenant: id }))
+      await leave(id, route, drainTimeout, () => new TenancyError('TENANT_SUSPENDED', { tenant: id }))
+  }
+
+  async function evict(tenant: Tenant): Promise<void> {
+    await refuse(tenant)
     await source.revokeAll?.(targetOf(tenant).target)
   }
 
@@ -189,7 +194,7 @@ export function routesOf(terms: RouteTerms): Routes {
   }, forgetEvery)
   forgetting.unref()
 
-  return { placesOf, targetOf, suspend, release, close }
+  return { placesOf, targetOf, refuse, evict, release, close }
 }
 
 function leadsTo({ server, database, epoch }: DatabasePlacement, placement: Tenant['placement']): boolean {

@@ -223,7 +223,7 @@ describePostgres('the connections of many tenants', server => {
       const isolation = open()
       const tenant = tenants[0] as Tenant
       await isolation.handle(() => tenant).query('select 1')
-      await isolation.suspend({ ...tenant, status: 'suspended', version: 7 })
+      await isolation.evict({ ...tenant, status: 'suspended', version: 7 })
       expect(await sessions()).toEqual([])
       for (const version of [1, 7])
         expect(await failureOf(isolation.handle(() => ({ ...tenant, version })).query('select 1'))).toMatchObject({
@@ -239,7 +239,7 @@ describePostgres('the connections of many tenants', server => {
       const slow = failureOf(isolation.handle(() => tenant).query('select pg_sleep(30)'))
       // Not by the server's sessions, which are there before the connection is given.
       await expect.poll(() => isolation.metrics().connections.busy, { interval: 5 }).toBe(2)
-      await isolation.suspend({ ...tenant, status: 'suspended' })
+      await isolation.evict({ ...tenant, status: 'suspended' })
       await quick
       expect(await slow).toMatchObject({ code: 'CONNECTION_LOST' })
     })
@@ -306,7 +306,7 @@ describePostgres('the connections of many tenants', server => {
       const isolation = open({ max: 1 })
       const lease = await of(isolation, 0).connect()
       const waiting = failureOf(of(isolation, 0).query('select 1'))
-      const suspending = isolation.suspend({ ...(tenants[0] as Tenant), status: 'suspended' })
+      const suspending = isolation.evict({ ...(tenants[0] as Tenant), status: 'suspended' })
       expect(await waiting).toMatchObject({ code: 'TENANT_SUSPENDED' })
       lease.release()
       await suspending

@@ -168,7 +168,7 @@ describePostgres('the logins of tenants', server => {
     const thief = new pg.Client(config)
     thief.on('error', () => undefined)
     await thief.connect()
-    await isolation.suspend({ ...acme, status: 'suspended' })
+    await isolation.evict({ ...acme, status: 'suspended' })
     await expect(thief.query('select 1')).rejects.toThrow()
     await expect(new pg.Client(config).connect()).rejects.toMatchObject({ code: '28P01' })
     expect(await logins()).toHaveLength(1)
@@ -289,7 +289,7 @@ describePostgres('the logins of tenants', server => {
         { logger },
       )
       await isolation.handle(() => acme).query('select 1')
-      await isolation.suspend({ ...acme, status: 'suspended' })
+      await isolation.evict({ ...acme, status: 'suspended' })
       expect(await logins()).toEqual([])
       expect(isolation.metrics().leases).toMatchObject({ revoked: 1, revocationsFailed: 2, abandoned: 0 })
       expect(
@@ -311,7 +311,7 @@ describePostgres('the logins of tenants', server => {
     })
     const begun = Date.now()
     await isolation.handle(() => acme).query('select 1')
-    await isolation.suspend({ ...acme, status: 'suspended' })
+    await isolation.evict({ ...acme, status: 'suspended' })
     expect(isolation.metrics().leases).toMatchObject({ revoked: 0, abandoned: 1 })
     expect(Date.now() - begun).toBeLessThan(2_700)
     await closeAll()

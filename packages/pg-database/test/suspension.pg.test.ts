@@ -34,7 +34,7 @@ describePostgres('a tenant that is suspended', server => {
     const before = tenantOn(ground)
     await isolation.provision(before)
     await ask(before)
-    await isolation.suspend({ ...before, status: 'suspended', version: before.version + 1 })
+    await isolation.evict({ ...before, status: 'suspended', version: before.version + 1 })
     for (const version of [before.version, before.version + 1])
       expect(await failureOf(ask({ ...before, version }))).toMatchObject({ code: 'TENANT_SUSPENDED' })
     const now = { ...before, version: before.version + 2 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { functionSql, roleSql, schemaSql, tableSql, unreachableSql, viewSql } from './catalog-sql.ts'
+import { type FenceFacts, readFence } from './fence/fence-facts.ts'
 import { readSeal, type SealLook } from './seal/read-seal.ts'
 import type { SealFacts } from './seal/seal-facts.ts'
 import { type ServerFacts, serverSql } from './server-facts.ts'
@@ -143,15 +144,17 @@ export interface Catalog {
   readonly server: ServerFacts
   /** Where there is to be one. */
   readonly seal: SealFacts | undefined
+  readonly fence: FenceFacts
 }
 
 /** What to look at. */
 export interface CatalogLook {
-  /** The schemas that hold the application's objects; every schema but the server's own and the seal's when not given. */
+  /** The schemas that hold the application's objects; every schema but the server's own, the seal's and the fence's when not given. */
   readonly schemas: readonly string[] | undefined
   readonly column: string
   readonly setting: string
   readonly seal: SealLook | undefined
+  readonly fence: { readonly schema: string; readonly asked: boolean }
 }
 
 /** Reads the catalogue as the role of the pool. */
@@ -169,13 +172,16 @@ export async function readCatalog(pool: pg.Pool, look: CatalogLook): Promise<Cat
     await client.query(
       'begin transaction isolation level repeatable read read only; set local search_path = pg_catalog, pg_temp',
     )
-    const schemas = look.schemas ?? (await everySchema(client, look.seal?.schema))
+    const own = [look.seal?.schema, look.fence.asked ? look.fence.schema : undefined]
+    const schemas = look.schemas ?? (await everySchema(client, own))
     const role = await client.query<RoleFacts>(roleSql, [schemas])
     const tables = await client.query<TableFacts>(tableSql, [schemas, column])
     const views = await client.query<ViewFacts>(viewSql, [schemas, column])
     const functions = await client.query<FunctionFacts>(functionSql, [schemas])
     const unreachable = await client.query<{ name: string }>(unreachableSql, [schemas, column])
     const server = await client.query<ServerFacts>(serverSql, [schemas, column, setting])
+    const fence = await readFence(client, look.fence.schema)
+    // Last: it may leave the transaction aborted.
     const seal = look.seal === undefined ? undefined : await readSeal(client, look.seal)
     await client.query('rollback')
     clean = true
@@ -187,6 +193,7 @@ export async function readCatalog(pool: pg.Pool, look: CatalogLook): Promise<Cat
       unreachable: unreachable.rows.map(({ name }) => name),
       server: server.rows[0] as ServerFacts,
       seal,
+      fence,
     }
   } finally {
     client.off('error', ignore)
@@ -195,7 +202,7 @@ export async function readCatalog(pool: pg.Pool, look: CatalogLook): Promise<Cat
 }
 
 /** A table that nobody thought of leaks as well as any other, so that all schemas are looked over unless the host says which. */
-async function everySchema(client: pg.PoolClient, sealSchema: string | undefined): Promise<readonly string[]> {
+async function everySchema(client: pg.PoolClient, own: readonly (string | undefined)[]): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(schemaSql)
-  return rows.map(({ name }) => name).filter(name => name !== sealSchema)
+  return rows.map(({ name }) => name).filter(name => !own.includes(name))
 }

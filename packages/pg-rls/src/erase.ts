@@ -21,10 +21,7 @@ export async function eraseRows(
   tenant: Tenant,
   { catalog, column, shared }: EraseTerms,
 ): Promise<Erasure> {
-  // Rows of a partition go with its parent's.
-  const tables = catalog.tables.filter(
-    table => table.columnType !== null && !table.child && !shared.has(`${table.schema}.${table.name}`),
-  )
+  const tables = tenantTables(catalog, shared)
   const forbidden = tables.filter(table => !table.deletes).map(table => `${table.schema}.${table.name}`)
   forbidden.push(...catalog.unreachable.filter(name => !shared.has(name)))
   for (const table of tables) {
@@ -58,6 +55,13 @@ export async function eraseRows(
     client.release()
   }
   return { tenant: tenant.id, erased }
+}
+
+/** The tables that hold rows of tenants. Rows of a partition go with its parent's. */
+export function tenantTables({ tables }: Catalog, shared: ReadonlySet<string>): readonly TableFacts[] {
+  return tables.filter(
+    table => table.columnType !== null && !table.child && !shared.has(`${table.schema}.${table.name}`),
+  )
 }
 
 /** Whether a delete at its far end deletes or changes rows here, whosever they are: CASCADE, SET NULL, SET DEFAULT. */

@@ -1,3 +1,5 @@
+export type { FenceOptions } from './fence/fence.ts'
+export { type FenceInstallOptions, installFence } from './fence/fence-sql.ts'
 export { type PgRlsOptions, pgRls } from './pg-rls.ts'
 export { type ProtectOptions, protectTable, unprotectTable } from './protect-table.ts'
 export { removeSealKeyStatement, type SealKeyStatement, sealKeyStatement } from './seal/key-statements.ts'

@@ -20,12 +20,16 @@ import {
 import type pg from 'pg'
 import { type Catalog, readCatalog } from './catalog.ts'
 import { codeChecks } from './checks/code-checks.ts'
+import { fenceChecks } from './checks/fence-checks.ts'
 import { policyChecks } from './checks/policy-checks.ts'
 import { roleChecks } from './checks/role-checks.ts'
 import { sealChecks } from './checks/seal-checks.ts'
 import { serverChecks } from './checks/server-checks.ts'
 import { tableChecks } from './checks/table-checks.ts'
+import { countRows } from './count-rows.ts'
 import { eraseRows } from './erase.ts'
+import { type FenceOptions, fenceOptions, raisableFence } from './fence/fence.ts'
+import { fenceNames, fenceSchema } from './fence/fence-sql.ts'
 import type { SealLook } from './seal/read-seal.ts'
 import { createSeal, type KeyedSeal } from './seal/seal.ts'
 import type { SealKeys } from './seal/seal-key.ts'
@@ -68,6 +72,12 @@ export interface PgRlsOptions {
    * is refused, because the session is not ours to reset. Default `false`.
    */
   readonly pooler?: boolean
+  /**
+   * Whether the server refuses tenants that are suspended. The database must have the fence ({@link installFence}), and every process
+   * that serves its tenants must ask it. `suspend` and `resume` are there where a pool is given. Default `false`: the processes alone
+   * refuse then.
+   */
+  readonly fence?: boolean | FenceOptions
   /** See `scopedPool`. Default `refuse` with `pooler`, else `detect`. */
   readonly sessionState?: SessionStatePolicy
   readonly logger?: Logger
@@ -108,24 +118,27 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
   const sealSchema = options.sealSchema ?? sealDefaults.schema
   const terms = { setting, column, shared, ...(sealed === undefined ? {} : { verifier: sealSchema }) }
   const ready = safeStart({ isolation: 'pg-rls', look: verify, onUnsafe, logger })
-  const scoped = scopedPool({
+  const scope = { settings: [setting], values: valuesOf, ...(sealed === undefined ? {} : { seal: sealed.seal }) }
+  const pooled = {
     pool,
-    scope: {
-      settings: [setting],
-      values: valuesOf,
-      ...(sealed === undefined ? {} : { seal: sealed.seal }),
-    },
     ready,
     sessionState: options.sessionState ?? (options.pooler === true ? 'refuse' : 'detect'),
     ...(options.namedStatements === undefined ? {} : { namedStatements: options.namedStatements }),
     ...(options.sharedReads === undefined ? {} : { sharedReads: options.sharedReads }),
-  })
+  }
+  const fence = fenceOptions(options.fence)
+  const admits = fence && { admits: `${fenceNames(fence.schema).admits}($1)` }
+  const scoped = scopedPool({ ...pooled, scope: { ...scope, ...(admits && { fence: admits }) } })
+  // For what is done to a tenant that is suspended: counting and erasing.
+  const behind = fence === undefined ? scoped : scopedPool({ ...pooled, scope })
 
   const stopLogging = logLostConnections(pool, 'pg-rls', logger)
 
+  const asking = { schema: fence?.schema ?? fenceSchema, asked: fence !== undefined }
+
   async function look(seal?: SealLook): Promise<Catalog> {
     try {
-      return await readCatalog(pool, { schemas, column, setting, seal })
+      return await readCatalog(pool, { schemas, column, setting, seal, fence: asking })
     } catch (error) {
       throw isTenancyError(error)
         ? error
@@ -145,6 +158,7 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       ...tableChecks(catalog, column, shared),
       ...policyChecks(catalog, terms),
       ...codeChecks(catalog),
+      ...fenceChecks(catalog, asking),
     ]
   }
 
@@ -158,12 +172,22 @@ export function pgRls(options: PgRlsOptions): Isolation<TenantPool> {
       // Nothing to make: a tenant's rows come with its first insert. The tables are made by migrations, once for all.
     },
     async deprovision(tenant: Tenant) {
-      const handle = scoped.handle(() => tenant)
-      return eraseRows(handle, tenant, { catalog: await look(), column, shared })
+      return eraseRows(
+        behind.handle(() => tenant),
+        tenant,
+        { catalog: await look(), column, shared },
+      )
     },
+    inventory: async tenant =>
+      countRows(
+        behind.handle(() => tenant),
+        tenant,
+        { catalog: await look(), column, shared },
+      ),
+    ...(fence?.pool === undefined ? {} : raisableFence(fence.pool, fence.schema)),
     health: tenant => poolHealth(scoped.handle(() => tenant)),
     async close() {
-      scoped.close()
+      for (const each of [scoped, behind]) each.close()
       stopLogging()
     },
   }

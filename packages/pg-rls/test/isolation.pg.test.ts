@@ -174,7 +174,7 @@ describePostgres('pgRls', server => {
     expect([acquired(), pool.totalCount]).toEqual([0, 0])
   })
 
-  it('ready refuses an unsafe configuration with all errors, and no statement is sent before it is mended', async () => {
+  it('A06 ready refuses an unsafe configuration with all errors, and no statement is sent before it is mended', async () => {
     const own = await ownDatabase()
     await execute(own.ownerUrl, 'alter table notes no force row level security', 'drop policy tenantry_tenant on notes')
     await execute(own.adminUrl, `insert into notes (body, tenant_id) values ('of b', 'b')`)

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { Subject } from '@tenantry/conformance'
 import { secret } from '@tenantry/core'
 import type { TenantPool } from '@tenantry/pg'
-import { installSeal, type PgRlsOptions, pgRls, protectTable, sealKeyStatement } from '@tenantry/pg-rls'
+import { installFence, installSeal, type PgRlsOptions, pgRls, protectTable, sealKeyStatement } from '@tenantry/pg-rls'
 import { pgSubject } from '@tenantry/pg-subject'
 import type { PostgresForTests } from '@tenantry/servers/vitest'
-import type pg from 'pg'
+import pg from 'pg'
 import { execute } from './support.ts'
 
 type Seal = NonNullable<PgRlsOptions['seal']>
@@ -23,9 +23,21 @@ export async function rlsSubject(server: PostgresForTests, seal: Seal = 'none'):
   const protect = protectTable('notes', { index: false, runtimeRole, seal: seal !== 'none' })
   await execute(database.ownerUrl, `create table notes (${columns})`, ...protect)
 
+  // Whoever is called the provisioner here suspends tenants, and has the right to end sessions.
+  await execute(database.adminUrl, ...installFence({ runtimeRole, fenceRole: database.provisionerRole }))
+  const fencePool = new pg.Pool({ connectionString: database.provisionerUrl, max: 2 })
+
   const { bouncer, namedStatements } = server
   return pgSubject(server, database, {
-    isolation: pool => pgRls({ pool, namedStatements, pooler: bouncer !== undefined, seal, sealKeys: () => key }),
+    isolation: pool =>
+      pgRls({
+        ...{ pool, namedStatements, pooler: bouncer !== undefined, seal, sealKeys: () => key },
+        fence: { pool: fencePool },
+      }),
+    async close() {
+      fencePool.on('error', () => undefined)
+      await fencePool.end()
+    },
     everything: async admin => (await admin.query('select tenant_id as tenant, id, text from notes')).rows,
     more: query => ({
       putAs: async (tenant, { id, text }) =>

@@ -1,3 +1,4 @@
+import type { Holding } from '@tenantry/core'
 import type { Query } from '@tenantry/pg'
 import { quoteIdentifier } from '@tenantry/pg'
 
@@ -9,6 +10,17 @@ export async function uncountable(query: Query, schema: string): Promise<readonl
     [quoteIdentifier(schema)],
   )
   return rows.map(({ object }) => String(object))
+}
+
+/** What a role owns beside its schema, such as large objects. */
+export async function ownedBy(query: Query, role: string): Promise<readonly Holding[]> {
+  const { rows } = await query(
+    `select pg_describe_object(d.classid, d.objid, 0) as name from pg_shdepend d
+      where d.refclassid = 'pg_authid'::regclass and d.refobjid = (select oid from pg_roles where rolname = $1) and d.deptype = 'o'
+        and d.dbid = (select oid from pg_database where datname = current_database()) order by 1`,
+    [role],
+  )
+  return rows.map(row => ({ kind: 'object', name: String(row.name), count: 1 }))
 }
 
 /**

@@ -1,8 +1,9 @@
 import { type Erasure, TenancyError, type Tenant, tenantDigest } from '@tenantry/core'
 import type { Query } from '@tenantry/pg'
-import { inTransaction, quoteIdentifier, quoteQualified } from '@tenantry/pg'
-import { dependentsOutside, uncountable, usesOfRole } from './dependents.ts'
-import { isThereAsOwn, isUnfinished } from './mark.ts'
+import { inTransaction, quoteIdentifier } from '@tenantry/pg'
+import { countTables } from './count-tables.ts'
+import { dependentsOutside, ownedBy, uncountable, usesOfRole } from './dependents.ts'
+import { isSuspended, isThereAsOwn, isUnfinished } from './mark.ts'
 import { lookAt, type ProvisionTerms } from './provision.ts'
 import { lockSchema, lockTables } from './schema-lock.ts'
 
@@ -24,12 +25,13 @@ export async function dropSchema(
     const { database, version, ...found } = await lookAt(query, names, runtime)
     const erased: { kind: string; name: string; count: number }[] = []
     const mark = { tenant: tenantDigest(tenant.id) }
-    if (isUnfinished(found.schema, mark) || isThereAsOwn('schema', schema, found.schema, mark)) {
+    const known = isUnfinished(found.schema, mark) || isSuspended(found.schema, mark)
+    if (known || isThereAsOwn('schema', schema, found.schema, mark)) {
       await lockTables(query, schema)
       const dependents = [...(await dependentsOutside(query, schema)), ...(await uncountable(query, schema))]
       if (dependents.length > 0)
         throw new TenancyError('ERASURE_INCOMPLETE', { tenant: tenant.id, objects: dependents })
-      erased.push(...(await countRows(query, schema)), { kind: 'schema', name: schema, count: 1 })
+      erased.push(...(await countTables(query, schema)), { kind: 'schema', name: schema, count: 1 })
       await query(`drop schema ${quoteIdentifier(schema)} cascade`)
     }
     if (roles && isThereAsOwn('role', role, found.role, { tenant: tenantDigest(tenant.id), database })) {
@@ -49,31 +51,8 @@ export async function dropSchema(
  */
 async function dropOwned(query: Query, role: string, version: number): Promise<Erasure['erased']> {
   const name = quoteIdentifier(role)
-  const { rows } = await query(
-    `select pg_describe_object(d.classid, d.objid, 0) as name from pg_shdepend d
-      where d.refclassid = 'pg_authid'::regclass and d.refobjid = (select oid from pg_roles where rolname = $1) and d.deptype = 'o'
-        and d.dbid = (select oid from pg_database where datname = current_database()) order by 1`,
-    [role],
-  )
-  if (rows.length === 0) return []
+  const owned = await ownedBy(query, role)
+  if (owned.length === 0) return []
   await query(`grant ${name} to current_user${version >= 160000 ? ' with inherit true' : ''}; drop owned by ${name}`)
-  return rows.map(row => ({ kind: 'object', name: String(row.name), count: 1 }))
-}
-
-/** Each table with how many rows go with it. */
-async function countRows(query: Query, schema: string): Promise<Erasure['erased']> {
-  const { rows } = await query(
-    `select relname as name, relforcerowsecurity as forced from pg_class where relnamespace = $1::regnamespace and relkind in ('r', 'm') order by 1`,
-    [quoteIdentifier(schema)],
-  )
-  if (rows.length === 0) return []
-  // Rows that a policy hides from the owner too go as well.
-  const forced = rows.filter(row => row.forced === true).map(({ name }) => quoteQualified(schema, String(name)))
-  if (forced.length > 0)
-    await query(forced.map(table => `alter table only ${table} no force row level security`).join(';\n'))
-  const counts = rows.map(({ name }) => `(select count(*) from only ${quoteQualified(schema, String(name))})::float8`)
-  // One array, since a row has at most 1,664 columns.
-  const counted = await query(`select array[${counts.join(', ')}] as counts`)
-  const numbers = counted.rows[0]?.counts as readonly number[]
-  return rows.map(({ name }, at) => ({ kind: 'table', name: `${schema}.${name}`, count: numbers[at] ?? 0 }))
+  return owned
 }

@@ -10,6 +10,8 @@ export interface Mark {
   readonly template?: true
   /** Of a schema that is being filled by code of others: what is found so was left half made. */
   readonly making?: true
+  /** Of the schema of a tenant that is suspended: its role may not use it. */
+  readonly suspended?: true
   /** Of a role, which belongs to the whole server: the database that it was made for. */
   readonly database?: string
 }
@@ -29,6 +31,16 @@ export function markText(mark: Omit<Mark, 'tenantry'>): string {
 /** Whether an object is the one that is wanted, and was left half made by code that ended the transaction. */
 export function isUnfinished(found: Marked | null, wanted: Omit<Mark, 'tenantry'>): boolean {
   return found?.owned !== false && found?.mark === markText({ ...wanted, making: true })
+}
+
+/** Whether an object is the one that is wanted, of a tenant that is suspended. */
+export function isSuspended(found: Marked | null, wanted: Omit<Mark, 'tenantry'>): boolean {
+  return found?.owned !== false && found?.mark === markText({ ...wanted, suspended: true })
+}
+
+/** SQL for whether the mark that an expression gives is that of a tenant which is suspended. */
+export function saysSuspended(expression: string): string {
+  return `coalesce(pg_catalog.strpos(${expression}, ',"suspended":true}') operator(pg_catalog.>) 0, false)`
 }
 
 /** A statement that says whose a schema is. */

@@ -6,6 +6,7 @@ import {
   type SafeStartOptions,
   safeStart,
   TenancyError,
+  type Tenant,
 } from '@tenantry/core'
 import {
   inTransaction,
@@ -21,10 +22,12 @@ import { lookForDrift } from './checks/drift.ts'
 import { lookOver } from './checks/look-over.ts'
 import { dropSchema } from './deprovision.ts'
 import { checkExtensions } from './extension-schemas.ts'
+import { schemaInventory } from './inventory.ts'
 import { provisionSchema } from './provision.ts'
 import { schemaScope } from './schema-scope.ts'
 import { type NamingOptions, storageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
+import { resumeSchema, suspendSchema } from './suspension.ts'
 import { templateTerms } from './template.ts'
 
 /** Options of {@link pgSchema}. */
@@ -36,7 +39,9 @@ export interface PgSchemaOptions extends NamingOptions {
   readonly pool: pg.Pool
   /**
    * Opened and closed by the caller, connecting as a role with CREATEROLE and CREATE on the database: it makes the schemas and
-   * roles and owns what is in them. Needed by `provision`, `deprovision` and the look for drift in `verify`. Default none.
+   * roles and owns what is in them. Needed by `provision`, `deprovision`, `suspend`, `resume`, `inventory`
+   * and the look for drift in `verify`. To end sessions of a suspended tenant past the deadline it needs `pg_signal_backend`, and two
+   * connections. Default none.
    */
   readonly provisioner?: pg.Pool
   /** Where the objects in a tenant's schema come from. Default `{ by: 'template' }`. */
@@ -121,6 +126,10 @@ export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
     })
   }
 
+  async function termsOf(tenant: Tenant) {
+    return { provisioner: makers(), names: naming(tenant), roles, runtime: await runtimeOf(pool) }
+  }
+
   async function verify(): Promise<readonly Finding[]> {
     return [
       ...(await lookOver(pool, looking)),
@@ -135,24 +144,23 @@ export function pgSchema(options: PgSchemaOptions): Isolation<TenantPool> {
     ready,
     verify,
     async provision(tenant) {
-      const names = naming(tenant)
       const given = tenant.isDefault && defaultSchema !== undefined
       const terms = {
-        provisioner: makers(),
-        names,
-        given,
-        runtime: await runtimeOf(pool),
-        roles,
-        structure,
-        template,
-        extensions,
+        ...(await termsOf(tenant)),
+        ...{ given, structure, template, extensions },
       }
       await provisionSchema(tenant, terms)
     },
     async deprovision(tenant) {
-      const terms = { provisioner: makers(), names: naming(tenant), roles, runtime: await runtimeOf(pool) }
-      return dropSchema(tenant, terms)
+      return dropSchema(tenant, await termsOf(tenant))
     },
+    ...(provisioner === undefined
+      ? {}
+      : {
+          suspend: async (tenant, deadline) => suspendSchema(tenant, deadline, await termsOf(tenant)),
+          resume: async tenant => resumeSchema(tenant, await termsOf(tenant)),
+          inventory: async tenant => schemaInventory(tenant, await termsOf(tenant)),
+        }),
     health: tenant => poolHealth(scoped.handle(() => tenant)),
     async close() {
       scoped.close()

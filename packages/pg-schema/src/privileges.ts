@@ -1,6 +1,16 @@
 import type { Query } from '@tenantry/pg'
 import { quoteIdentifier } from '@tenantry/pg'
 
+/** Without it a role reaches nothing in a schema, whatever else it was granted there: names are looked up in no schema that it may not use. */
+export function grantUsage(schema: string, role: string): string {
+  return `grant usage on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(role)}`
+}
+
+/** Takes {@link grantUsage} back. */
+export function revokeUsage(schema: string, role: string): string {
+  return `revoke usage on schema ${quoteIdentifier(schema)} from ${quoteIdentifier(role)}`
+}
+
 /** What a tenant's role may do in its schema, where no template says so: use everything, change no structure. */
 const kinds = [
   ['select, insert, update, delete', 'tables'],
@@ -12,7 +22,7 @@ const kinds = [
 export function grantUse(schema: string, role: string): readonly string[] {
   const [of, to] = [quoteIdentifier(schema), quoteIdentifier(role)]
   return [
-    `grant usage on schema ${of} to ${to}`,
+    grantUsage(schema, role),
     ...kinds.map(([what, kind]) => `grant ${what} on all ${kind} in schema ${of} to ${to}`),
     ...grantLater(schema, role),
   ]
@@ -32,8 +42,7 @@ export async function grantUseOfOwn(query: Query, schema: string, role: string):
        from pg_proc where pronamespace = $1::regnamespace and pg_has_role(proowner, 'USAGE')`,
     [quoteIdentifier(schema), role],
   )
-  const [of, to] = [quoteIdentifier(schema), quoteIdentifier(role)]
-  return [`grant usage on schema ${of} to ${to}`, ...rows.map(({ grant }) => grant), ...grantLater(schema, role)]
+  return [grantUsage(schema, role), ...rows.map(({ grant }) => grant), ...grantLater(schema, role)]
 }
 
 /** Grants a role the use of what migrations of the same owner add to a schema later. */

@@ -2,8 +2,8 @@ import { isTenancyError, TenancyError, type Tenant, tenantDigest } from '@tenant
 import type { Query } from '@tenantry/pg'
 import { errorText, inTransaction, quoteIdentifier, withinTransaction } from '@tenantry/pg'
 import pg from 'pg'
-import { isThereAsOwn, isUnfinished, type Marked, markSchema, markText, readMark } from './mark.ts'
-import { grantMembership, grantUse, grantUseOfOwn } from './privileges.ts'
+import { isSuspended, isThereAsOwn, isUnfinished, type Marked, markSchema, markText, readMark } from './mark.ts'
+import { grantMembership, grantUse, grantUseOfOwn, revokeUsage } from './privileges.ts'
 import { lockSchema } from './schema-lock.ts'
 import type { StorageNames } from './storage-key.ts'
 import type { StructureSource } from './structure-source.ts'
@@ -65,9 +65,10 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
         const { database, version, ...found } = await lookAt(query, names, runtime)
         const hasRole = roles && isThereAsOwn('role', role, found.role, { ...mark, database })
         const unfinished = !given && isUnfinished(found.schema, mark)
+        const suspended = !given && isSuspended(found.schema, mark)
         const hasSchema = given
           ? mustBeThere(found.schema, schema)
-          : !unfinished && isThereAsOwn('schema', schema, found.schema, mark)
+          : !unfinished && (suspended || isThereAsOwn('schema', schema, found.schema, mark))
         if (given && roles) await mustBeNobodyElses(query, names)
         if (hasRole && found.role?.granted === false) await query(grantMembership(role, runtime, version))
         // A schema that is given may have got tables since.
@@ -91,7 +92,8 @@ export async function provisionSchema(tenant: Tenant, terms: ProvisionTerms): Pr
               `its role was lost, and what the template grants to ${structure.role} cannot be told any more`,
             )
           await query((given ? await grantUseOfOwn(query, schema, user) : grantUse(schema, user)).join(';\n'))
-          await mustBeUsable(query, schema, user)
+          if (suspended) await query(revokeUsage(schema, user))
+          else await mustBeUsable(query, schema, user)
           return
         }
         step = `making the schema ${schema}`
@@ -178,7 +180,7 @@ async function mustBeNobodyElses(query: Query, { schema, role }: StorageNames): 
 }
 
 /** GRANT warns, and does nothing, where the grantor may not. */
-async function mustBeUsable(query: Query, schema: string, user: string): Promise<void> {
+export async function mustBeUsable(query: Query, schema: string, user: string): Promise<void> {
   const { rows } = await query(`select has_schema_privilege($1, $2, 'USAGE') as usable`, [user, schema])
   if (rows[0]?.usable === true) return
   throw new Error(`the provisioner needs USAGE on schema ${schema} WITH GRANT OPTION`)

@@ -1,5 +1,6 @@
 import { TenancyError } from '@tenantry/core'
-import type { Scope } from '@tenantry/pg'
+import { type Scope, shareFence } from '@tenantry/pg'
+import { saysSuspended } from './mark.ts'
 import type { Naming, StorageNames } from './storage-key.ts'
 
 /** Options of {@link schemaScope}. */
@@ -11,12 +12,17 @@ export interface SchemaScopeOptions {
   readonly roles: boolean
 }
 
+// A server process learns what others have granted and revoked when it locks a table (and then knows it from memory). It may have begun
+// its transaction before the fence was raised: so it locks one, behind the fence's own lock. The function does it and nothing else.
+const learn = `pg_catalog.pg_relation_is_updatable('pg_catalog.pg_namespace'::pg_catalog.regclass, false) is not null`
+
 /**
  * The tenant's schema, and no other with tables in it, as `search_path`; then the tenant's role. Temporary objects come last, or
  * they would stand in front of tables (threats R26, S3).
  */
 export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): Scope {
   const rest = [...extensions, 'pg_temp'].join()
+  const schema = `pg_catalog.left($1, ${-rest.length - 1})`
   // The names of a tenant are one object for as long as they are the same, and a text that is made once is faster to compare.
   const known = new WeakMap<StorageNames, readonly string[]>()
   function valuesOf(names: StorageNames): readonly string[] {
@@ -33,7 +39,14 @@ export function schemaScope({ naming, extensions, roles }: SchemaScopeOptions): 
     },
     // Schemas that are missing, or that the role may not use, are left out of the path without a word. Not `current_schema()`: it
     // makes the schema of temporary objects when there is no other.
-    condition: `pg_catalog.has_schema_privilege(pg_catalog.left($1, ${-rest.length - 1}), 'USAGE')`,
+    condition: `pg_catalog.has_schema_privilege(${schema}, 'USAGE')`,
+    fence: {
+      admits: `${shareFence(schema)} and ${learn}`,
+      // As of the statement's snapshot, which may be a moment older than the fence: then the refusal has the other code.
+      raised: saysSuspended(
+        `pg_catalog.obj_description(pg_catalog.to_regnamespace(${schema})::pg_catalog.oid, 'pg_namespace')`,
+      ),
+    },
     refusal(tenant, error) {
       const { schema, role } = naming(tenant)
       // invalid_schema_name; invalid_parameter_value: no such role, or the condition; insufficient_privilege: no member of the role.

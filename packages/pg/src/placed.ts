@@ -8,7 +8,7 @@ import type { TenantPool } from './tenant-pool.ts'
  * does not change when a tenant's does. Nobody is served by another one for want of a name.
  *
  * What it claims is what all of them claim, so that nobody relies on what only some tenants have; `pooled` is said if any is, since it
- * says what could go wrong. `close` closes them all.
+ * says what could go wrong. It suspends, resumes and counts where all of them do. `close` closes them all.
  *
  * @param isolations - by the names that placements use.
  * @throws {TenancyError} `ARGUMENT_INVALID` for none. Handles and all else that is about a tenant throw `PLACEMENT_INVALID` for a
@@ -87,6 +87,13 @@ export function placed(isolations: Readonly<Record<string, Isolation<TenantPool>
     async close() {
       await Promise.all(each.map(isolation => isolation.close()))
     },
+    ...(each.every(({ suspend, resume }) => suspend !== undefined && resume !== undefined) && {
+      suspend: async (tenant, deadline) => of(tenant).suspend?.(tenant, deadline),
+      resume: async tenant => of(tenant).resume?.(tenant),
+    }),
+    ...(each.every(({ inventory }) => inventory !== undefined) && {
+      inventory: async tenant => (await of(tenant).inventory?.(tenant)) ?? [],
+    }),
   }
 }
 

@@ -4,7 +4,7 @@ import { poolPlaces } from './places/places.ts'
 import { watchOf } from './places/pool-watch.ts'
 import type { SharedReadsOptions } from './places/shared-reads-options.ts'
 import { startOf } from './start-of.ts'
-import { type Scope, scopeSql } from './statements/scope.ts'
+import { fencedState, type Scope, scopeSql } from './statements/scope.ts'
 import type { SessionStatePolicy } from './statements/session-state-policy.ts'
 import type { TenantScope } from './statements/statement.ts'
 import { createTenantPool, type TenantPool } from './tenant-pool.ts'
@@ -70,8 +70,17 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
   watchOf(pool)
   const { seal } = scope
   const { places, counts } = poolPlaces(pool, sessionState, seal, options.sharedReads ?? {})
-  const sql = scopeSql(seal === undefined ? scope.settings : [...scope.settings, seal.setting], scope.condition)
+  const settings = seal === undefined ? scope.settings : [...scope.settings, seal.setting]
+  const sql = scopeSql(settings, scope.condition, scope.fence)
   const start = startOf(options.ready)
+
+  const refusal: Scope['refusal'] =
+    scope.fence === undefined
+      ? scope.refusal
+      : (tenant, error) =>
+          error.code === fencedState
+            ? new TenancyError('TENANT_SUSPENDED', { tenant: tenant.id }, { cause: error })
+            : scope.refusal?.(tenant, error)
 
   /** What cannot have changed since it was checked needs not be checked, or written, again. */
   const known = new WeakMap<readonly string[], ScopeValues>()
@@ -95,7 +104,7 @@ export function scopedPool(options: ScopedPoolOptions): ScopedPool {
 
   function tenantScope(tenant: Tenant): TenantScope {
     const { values, prepares } = checked(scope.values(tenant))
-    return { tenant, sql, values, seal, prepares, refusal: scope.refusal, named: namedStatements, sessionState }
+    return { tenant, sql, values, seal, prepares, refusal, named: namedStatements, sessionState }
   }
 
   return {

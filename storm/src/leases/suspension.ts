@@ -22,7 +22,7 @@ const deadWithin = 5_000
 export async function suspend({ estate, isolation, tenant, stolen, complain }: SuspensionTerms): Promise<number> {
   const open = await logIn(estate, tenant, stolen)
   const begun = performance.now()
-  const suspending = isolation.suspend({ ...tenant, status: 'suspended', version: tenant.version + 1 })
+  const suspending = isolation.evict({ ...tenant, status: 'suspended', version: tenant.version + 1 })
   const refused = await isolation
     .handle(() => tenant)
     .query('select 1')

@@ -60,8 +60,8 @@ export const databaseLoginMutants: readonly Mutant[] = [
       wrap: isolation => ({
         ...isolation,
         // Its connections and its leases end, and then it may come back.
-        async suspend(tenant) {
-          await isolation.suspend({ ...tenant, version: 0 })
+        async evict(tenant) {
+          await isolation.evict({ ...tenant, version: 0 })
         },
       }),
     },
@@ -75,7 +75,7 @@ export const databaseLoginMutants: readonly Mutant[] = [
         const suspended = new Map<string, number>()
         return {
           ...isolation,
-          async suspend({ id, version }) {
+          async evict({ id, version }) {
             suspended.set(id, version)
           },
           handle: source =>

@@ -22,7 +22,9 @@ export function send(port: number, { method = 'GET', host, path, headers = {}, b
   return new Promise((resolve, reject) => {
     const bytes = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body)
     const type = Buffer.isBuffer(body) ? 'application/octet-stream' : 'application/json'
-    const all = { host, ...headers, ...(bytes === undefined ? {} : { 'content-type': type }) }
+    // Node gives the body of a DELETE no length by itself.
+    const own = bytes === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(bytes) }
+    const all = { host, ...own, ...headers }
     const call = request({ host: '127.0.0.1', port, method, path, headers: all }, response => {
       const chunks: Buffer[] = []
       response.on('error', reject)

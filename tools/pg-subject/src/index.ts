@@ -1,4 +1,5 @@
 export { type AbilityParts, abilities } from './abilities.ts'
+export { type FenceRace, type RaceReport, raceTheFence } from './fence-race.ts'
 export { notesOf, type Query } from './notes.ts'
 export { type PgSubjectParts, pgSubject } from './pg-subject.ts'
 export { faulty, unit } from './unit.ts'

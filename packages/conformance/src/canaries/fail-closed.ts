@@ -1,6 +1,10 @@
+import { AsyncResource } from 'node:async_hooks'
 import { isTenancyError } from '@tenantry/core'
 import { forgiving, missing } from './broken.ts'
 import { brokenTenancy, type Canary, canary } from './canary.ts'
+
+// In no tenant's context, from where any may be entered.
+const outside = AsyncResource.bind((fn: () => unknown) => fn())
 
 /** Adapters that go on where they must refuse. */
 export const failClosedCanaries: readonly Canary[] = [
@@ -28,7 +32,7 @@ export const failClosedCanaries: readonly Canary[] = [
       run: (tenant, fn) =>
         inner.maybeCurrent() === undefined
           ? inner.run(tenant, fn)
-          : inner.runAsSystem({ actor: 'canary', reason: 'switch' }, () => inner.run(tenant, fn)),
+          : (outside(() => inner.run(tenant, fn)) as ReturnType<typeof fn>),
     }),
   ),
   canary(

@@ -82,7 +82,7 @@ export const afterTheEnd: readonly Law[] = [
     await b.put(ofB)
     await a.run(async () => {
       await a.put(ofA)
-      assert.throws(() =>
+      await assert.rejects(() =>
         tenancy.runAsSystem(access, () =>
           b.run(() => {
             throw new Error('thrown in b')

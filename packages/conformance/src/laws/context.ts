@@ -39,6 +39,10 @@ async function actsFor(bench: Bench, over: readonly Primitive[], right: 'giver' 
   }
 }
 
+function call<T>(fn: () => T): T {
+  return fn()
+}
+
 /** The tenant context goes where the work goes, through whatever calls it (threats, section 1.6). */
 export const context: readonly Law[] = [
   law('work that goes on later keeps its tenant', 'always', bench => actsFor(bench, ways('giver'), 'giver')),
@@ -59,12 +63,9 @@ export const context: readonly Law[] = [
     const { a, notes, unsent } = bench
     await a.run(() =>
       unsent(async () => {
+        const called = await bench.tenancy.runAsSystem(access, () => AsyncResource.bind(call))
         for (const primitive of ways('caller')) {
-          const nobody: Carriage = {
-            given: fn => fn(),
-            called: fn => bench.tenancy.runAsSystem(access, fn),
-            tenancy: bench.tenancy,
-          }
+          const nobody: Carriage = { given: call, called: called as typeof call, tenancy: bench.tenancy }
           await refusedWith('TENANT_CONTEXT_MISSING', () => primitive.carry(() => notes.list(), nobody), {
             scope: 'system',
           })
@@ -77,12 +78,12 @@ export const context: readonly Law[] = [
     const { a, b, note, tenancy, unsent } = bench
     const own = note()
     await a.put(own)
-    const outside = AsyncResource.bind(<T>(fn: () => T): T => fn()) as Carriage['called']
+    const outside = AsyncResource.bind(call) as Carriage['called']
     await a.unit(async notes => {
       assert.deepEqual(await notes.list(), [own])
+      const asB = (await tenancy.runAsSystem(access, () => b.run(() => AsyncResource.bind(call)))) as typeof call
       await unsent(async () => {
         for (const primitive of primitives) {
-          const asB = <T>(fn: () => T): T => tenancy.runAsSystem(access, () => b.run(fn))
           const ofB: Carriage = { given: asB, called: primitive.whose === 'envelope' ? outside : asB, tenancy }
           await refusedWith('SCOPE_MISMATCH', () => primitive.carry(() => notes.list(), ofB))
         }

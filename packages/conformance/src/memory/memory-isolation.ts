@@ -70,7 +70,11 @@ export function memoryIsolation(options: MemoryIsolationOptions = {}): Isolation
 
   async function scoped(connection: Connection, id: string, statement: Statement, patience?: number): Promise<Result> {
     const passed = parts.pass(statement)
-    return patiently(connection.send({ do: 'set', tenant: id, until: 'transaction' }, passed), patience)
+    try {
+      return await patiently(connection.send({ do: 'set', tenant: id, until: 'transaction' }, passed), patience)
+    } catch (error) {
+      throw isStoreError(error, 'SUSPENDED') ? new TenancyError('TENANT_SUSPENDED', { tenant: id }) : error
+    }
   }
 
   // A single statement is a unit of work whose transaction is its own round trip, so there is nothing to end.
@@ -139,6 +143,12 @@ export function memoryIsolation(options: MemoryIsolationOptions = {}): Isolation
     ready: async () => undefined,
     provision: async tenant => parts.provision(server, tenant),
     deprovision: async tenant => ({ tenant: tenant.id, erased: parts.deprovision(server, tenant) }),
+    async suspend(tenant, deadline) {
+      parts.fence(server, tenant)
+      await parts.drain(server, tenant, deadline)
+    },
+    resume: async ({ id }) => server.fence(id, false),
+    inventory: async tenant => parts.inventory(server, tenant),
     verify: async () => [],
     health: async () => ({ ok: true, latency: 0 }),
     async close() {

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
-import { type Erasure, TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Erasure, type Holding, TenancyError, type Tenant, type TenantSource } from '@tenantry/core'
 import type { MemoryPool } from './memory-pool.ts'
 import type { Connection, MemoryServer } from './memory-server.ts'
 import type { Result, Statement } from './statement.ts'
@@ -40,6 +41,11 @@ export interface MemoryParts {
   readonly endings: Readonly<Record<Ending, (lease: Lease) => Promise<void>>>
   provision(server: MemoryServer, tenant: Tenant): void
   deprovision(server: MemoryServer, tenant: Tenant): Erasure['erased']
+  /** Has the server refuse the tenant. */
+  fence(server: MemoryServer, tenant: Tenant): void
+  /** Waits until nothing of the tenant is under way, and ends it at the deadline. */
+  drain(server: MemoryServer, tenant: Tenant, deadline: number): Promise<void>
+  inventory(server: MemoryServer, tenant: Tenant): readonly Holding[]
 }
 
 async function undo({ pool, connection }: Lease): Promise<void> {
@@ -88,4 +94,16 @@ export const safeParts: MemoryParts = {
     // Rows of all tenants stand in one table, which is there already.
   },
   deprovision: (server, { id }) => [{ kind: 'rows', name: 'notes', count: server.erase(row => row.tenant === id) }],
+  fence: (server, { id }) => server.fence(id, true),
+  async drain(server, { id }, deadline) {
+    const end = performance.now() + deadline
+    while (server.inside(id) > 0) {
+      if (performance.now() >= end) server.expel(id)
+      else await sleep(1)
+    }
+  },
+  inventory(server, { id }) {
+    const count = server.everything().filter(row => row.tenant === id).length
+    return count === 0 ? [] : [{ kind: 'rows', name: 'notes', count }]
+  },
 }

@@ -29,6 +29,12 @@ export interface MemoryServer {
   everything(): readonly Row[]
   /** Erases rows, as an administrator, and says how many. */
   erase(which: (row: Row) => boolean): number
+  /** Refuses a tenant's statements, or no longer. */
+  fence(tenant: string, isUp: boolean): void
+  /** Ends the sessions with a transaction of this tenant, and says how many there were. */
+  expel(tenant: string): number
+  /** How many sessions are in a transaction of this tenant. */
+  inside(tenant: string): number
   /** What stands in the open sessions. */
   residue(): readonly string[]
 }
@@ -57,6 +63,11 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
   const sessions = new Set<Session>()
   let committed: readonly Row[] = []
   let executed = 0
+  const fenced = new Set<string>()
+
+  function inside(tenant: string): readonly Session[] {
+    return [...sessions].filter(({ transaction }) => transaction?.tenant === tenant)
+  }
 
   // A transaction sees what is committed, and its own work on top of that.
   function view({ work }: Transaction): readonly Row[] {
@@ -112,6 +123,7 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
       sessions.delete(session)
       throw storeError('57P01', 'the connection was cut by the server')
     }
+    if (fenced.has(transaction.tenant ?? '')) throw storeError('SUSPENDED', 'the tenant is suspended')
     const tenant = policy.tenantOf(transaction.tenant ?? session.tenant, statement.do, session)
     const { result } = execute(statement, view(transaction), tenant, policy)
     transaction.work.push({ statement, tenant })
@@ -163,6 +175,20 @@ export function memoryServer(broken: Partial<Policy> = {}): MemoryServer {
       committed = committed.filter(row => !which(row))
       return before - committed.length
     },
+    fence(tenant, isUp) {
+      if (isUp) fenced.add(tenant)
+      else fenced.delete(tenant)
+    },
+    expel(tenant) {
+      const expelled = inside(tenant)
+      for (const session of expelled) {
+        session.killed = true
+        if (session.transaction !== undefined) session.transaction.aborted = true
+        sessions.delete(session)
+      }
+      return expelled.length
+    },
+    inside: tenant => inside(tenant).length,
     residue: () =>
       [...sessions].flatMap(({ tenant, transaction, kept }) => [
         ...kept,

@@ -53,9 +53,18 @@ export interface StoreError extends Error {
 
 /**
  * Row refused by policy, duplicate key, transaction aborted, cancelled, took too long for the server, connection cut,
- * connection killed while it was idle; and the client's own: it gave up.
+ * connection killed while it was idle; the memory server's own: the tenant is suspended; and the client's own: it gave up.
  */
-export type StoreErrorCode = '42501' | '23505' | '25P02' | '57014' | '25P04' | '57P01' | '57P05' | 'GAVE_UP'
+export type StoreErrorCode =
+  | '42501'
+  | 'SUSPENDED'
+  | '23505'
+  | '25P02'
+  | '57014'
+  | '25P04'
+  | '57P01'
+  | '57P05'
+  | 'GAVE_UP'
 
 /** Makes a {@link StoreError}. */
 export function storeError(code: StoreErrorCode, message: string): StoreError {

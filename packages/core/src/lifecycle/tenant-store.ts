@@ -143,6 +143,7 @@ export interface TenantStore extends TenantRegistry, AuditLog {
   /**
    * Writes progress, and has the lease begin anew; one of 0 lets go. A state of `done` or `failed` ends the claim.
    *
+   * @returns the tenant behind the write, if one was asked for and it is not gone.
    * @throws {TenancyError} `OPERATION_TAKEN` when the claim is no longer the caller's: nothing was written. What the write throws.
    */
   record(claim: Claim, lease: number, progress: Progress): Promise<Tenant | undefined>

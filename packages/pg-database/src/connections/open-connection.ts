@@ -30,7 +30,8 @@ const refusedLogin = /^(?:28000|28P01|42501)$/
  * Opens a connection to a tenant's database with the tenant's login, and sees that it is there. A login that the server does not take
  * is forgotten, and another one tried, once.
  *
- * @throws {TenancyError} `IDENTITY_MISMATCH`, `TENANT_STORE_MISSING` when there is no database, `CREDENTIALS_UNAVAILABLE`,
+ * @throws {TenancyError} `IDENTITY_MISMATCH`, `TENANT_STORE_MISSING` when there is no database, `TENANT_SUSPENDED` when it lets no login
+ * of the tenant in, `CREDENTIALS_UNAVAILABLE`,
  * `CREDENTIALS_REFUSED`, `DATABASE_UNAVAILABLE`, `CONFIG_INVALID` when the server wants neither login.
  */
 export async function openConnection(terms: OpeningTerms): Promise<Connection> {
@@ -131,6 +132,9 @@ function codeOf(error: unknown): string {
 /** What the caller is told of a connection that could not be opened. */
 function told(error: unknown, { target }: OpeningTerms): unknown {
   if (isTenancyError(error)) return error
+  // It was asked with two logins. The database is there, and lets none of the tenant's in: its fence.
+  if (codeOf(error) === '42501')
+    return new TenancyError('TENANT_SUSPENDED', { tenant: target.tenant }, { cause: error })
   const reason = reasons[codeOf(error)]
   if (reason === undefined) return connectError(error)
   const { tenant } = target
@@ -139,6 +143,5 @@ function told(error: unknown, { target }: OpeningTerms): unknown {
 
 const reasons: Readonly<Record<string, string | undefined>> = {
   '3D000': 'there is no such database',
-  '42501': "the tenant's login may not connect to the database",
   '55000': 'the database takes no connections',
 }

@@ -24,6 +24,7 @@ export function counterOf(owner: string): string {
  * that, since it can RESET ROLE. So whoever counts has logged in as nothing but the tenant.
  *
  * @param query - as the provisioner, who is a member of the owner role now.
+ * @param left - how the database is left: what keeps its rows from being counted is taken out of the way of an erasure only.
  * @throws {TenancyError} `ERASURE_INCOMPLETE` when they cannot be counted; `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`.
  */
 export async function countRows(
@@ -32,17 +33,27 @@ export async function countRows(
   target: LoginTarget,
   mark: { readonly tenant: string },
   version: number,
+  left: 'as it is' | 'to be erased',
 ): Promise<Erasure['erased']> {
   const login = { username: counterOf(target.owner), password: secret(randomBytes(32).toString('base64url')) }
   await makeStandingLogin(query, target, mark, login, version)
   const database = quoteIdentifier(target.database)
-  // The owner of a database sets what it likes in it, and says who connects: it must not keep itself from being erased.
   await atOnce(query, [
-    `alter database ${database} reset all`,
-    `alter database ${database} connection limit -1`,
-    `grant connect on database ${database} to ${quoteIdentifier(target.owner)}`,
+    // The owner of a database sets what it likes in it, and says who connects: it must not keep itself from being erased.
+    ...(left === 'to be erased'
+      ? [`alter database ${database} reset all`, `alter database ${database} connection limit -1`]
+      : []),
+    // Nobody else's door is opened by that: the tenant may be suspended.
+    `grant connect on database ${database} to ${quoteIdentifier(login.username)}`,
   ])
-  return asProvisioner({ server, login }, target.database, countAll).catch((error: unknown) => {
+  const counted = asProvisioner({ server, login }, target.database, async inside => {
+    await inside('begin')
+    const tables = await countAll(inside)
+    // Policies were lifted for counting.
+    await inside('rollback')
+    return tables
+  })
+  return counted.catch((error: unknown) => {
     if (isTenancyError(error)) throw error
     const objects = [`its tables, whose rows cannot be counted (${(error as Error).message})`]
     throw new TenancyError('ERASURE_INCOMPLETE', { tenant: target.tenant, objects }, { cause: error })

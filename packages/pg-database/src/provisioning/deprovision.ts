@@ -41,7 +41,9 @@ export async function dropDatabase(
     await source.withdraw?.(target)
     await query(becomeMember(target.owner, found.version))
     try {
-      const tables = found.open ? await countRows(query, at, target, { tenant: digest }, found.version) : []
+      const tables = found.open
+        ? await countRows(query, at, target, { tenant: digest }, found.version, 'to be erased')
+        : []
       const expel = async () => source.withdraw?.(target)
       const dropped = await dropStore(query, target, { version: found.version, tenant: digest, expel })
       return {

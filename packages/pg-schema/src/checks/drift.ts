@@ -2,7 +2,14 @@ import { type Finding, isTenancyError } from '@tenantry/core'
 import type { Query } from '@tenantry/pg'
 import { errorText, inTransaction } from '@tenantry/pg'
 import type pg from 'pg'
-import { describeDifference, diffStructures, readStructure, type Structure } from '../clone/structure.ts'
+import {
+  type Difference,
+  describeDifference,
+  diffStructures,
+  readStructure,
+  type Structure,
+} from '../clone/structure.ts'
+import { saysSuspended } from '../mark.ts'
 import { currentPlan, type TemplateTerms } from '../template.ts'
 import { type CheckTerms, prelude } from './check.ts'
 
@@ -13,6 +20,7 @@ interface TenantSchema {
   readonly oid: string
   readonly schema: string
   readonly role: string | null
+  readonly suspended: boolean
 }
 
 /**
@@ -52,7 +60,8 @@ async function templateAndTenants(
   })
   if ('problems' in plan) return plan
   const { rows } = await query<TenantSchema>(
-    `${prelude} select t.oid::text as oid, t.name as schema, r.name as role
+    `${prelude} select t.oid::text as oid, t.name as schema, r.name as role,
+            ${saysSuspended(`obj_description(t.oid, 'pg_namespace')`)} as suspended
        from tenants t left join roles r on r.tenant = t.tenant where t.tenant <> '' order by 2`,
     [terms.defaultSchema ?? null, template, terms.extensions, terms.roles],
   )
@@ -61,14 +70,14 @@ async function templateAndTenants(
 
 async function lookAtTenant(
   provisioner: pg.Pool,
-  { oid, schema, role }: TenantSchema,
+  { oid, schema, role, suspended }: TenantSchema,
   structure: Structure,
 ): Promise<readonly Finding[]> {
   const { problem, fix } = await inTransaction(provisioner, query =>
     readStructure(query, schema, { role: role ?? undefined }),
   ).then(
     found => ({
-      problem: differenceText(structure, found),
+      problem: differenceText(structure, found, suspended),
       fix: 'Run the migrations that the one has and the other has not.',
     }),
     (error: unknown) => {
@@ -87,12 +96,17 @@ async function lookAtTenant(
   return [{ id: 'S15', severity: 'warning', object: `schema ${schema}`, problem, fix }]
 }
 
-function differenceText(structure: Structure, found: Structure): string | undefined {
-  const differences = diffStructures(structure, found)
+function differenceText(structure: Structure, found: Structure, suspended: boolean): string | undefined {
+  // A tenant that is suspended may not use its schema, and nothing else is to be wrong with it.
+  const differences = diffStructures(structure, found).filter(difference => !(suspended && isUse(difference)))
   if (differences.length === 0) return undefined
   const list = differences.slice(0, told).map(describeDifference).join('; ')
   const more = differences.length > told ? `, and ${differences.length - told} more` : ''
   return `is not like the template: ${list}${more}.`
+}
+
+function isUse({ kind, name, change }: Difference): boolean {
+  return kind === 'privileges' && name === 'SCHEMA to {role}' && change === 'missing'
 }
 
 function uncloneable(template: string, problem: string): Finding {

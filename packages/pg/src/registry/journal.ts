@@ -1,6 +1,7 @@
 import {
   type Begun,
   checkWholeNumbers,
+  type Json,
   type NewOperation,
   type Operation,
   TenancyError,
@@ -63,13 +64,13 @@ export function journal({
       if (!Object.hasOwn(transitions, kind) || 'insert' in write !== (transitions[kind].from.length === 0))
         throw new TenancyError('ARGUMENT_INVALID', { field: 'write', rule: `must be what the operation ${kind} does` })
       return transaction({ tenant, operation: kind }, async (query): Promise<Begun> => {
-        const rival = await insertOperation(query, db, operation, tenant)
+        const rival = await insertOperation(query, db, operation, tenant, claims ? lease : 0)
         if (rival !== undefined) return begunBy(rival, operation, await readTenant(query, db, rival.tenant))
         await writeTenant(write, { query, db, kind, begins: true, storageKeys })
         const after = await readTenant(query, db, tenant)
         if (state === 'done') await rowsOf(query, ended(db, operation.id, after))
-        if (claims) await rowsOf(query, claimed(db, operation.id, lease))
-        const begun = (await readOperation(query, db, operation.id)) as Operation
+        const outcome = state === 'done' && after !== undefined ? { outcome: outcomeOf(after) } : {}
+        const begun: Operation = { ...operation, tenant, steps: [], ...outcome }
         await writeAudit(query, db, audit)
         return {
           operation: begun,
@@ -116,7 +117,7 @@ export function journal({
           )
         }
         if (write !== undefined) await writeTenant(write, { query, db, kind, begins: false, storageKeys })
-        const after = await readTenant(query, db, tenant)
+        const after = write !== undefined || state === 'done' ? await readTenant(query, db, tenant) : undefined
         if (state === 'done') await rowsOf(query, ended(db, id, after))
         else if (state !== undefined || outcome !== undefined)
           await rowsOf(
@@ -166,6 +167,11 @@ function claimed(db: Registry, id: string, lease: number) {
     .returning('claim_number')
 }
 
+/** As what the caller was given: plain JSON, the same in memory and read again. */
+function outcomeOf(tenant: Tenant): Json {
+  return JSON.parse(JSON.stringify({ tenant })) as Json
+}
+
 /** Ends an operation well; its outcome is the tenant as it is now. */
 function ended(db: Registry, id: string, tenant: Tenant | undefined) {
   return db
@@ -173,7 +179,7 @@ function ended(db: Registry, id: string, tenant: Tenant | undefined) {
     .set({
       state: 'done',
       claimed_until: null,
-      ...(tenant !== undefined && { outcome: JSON.stringify({ tenant }) }),
+      ...(tenant !== undefined && { outcome: JSON.stringify(outcomeOf(tenant)) }),
     })
     .where('id', '=', id)
     .returning('id')
@@ -189,8 +195,10 @@ async function insertOperation(
   db: Registry,
   operation: NewOperation,
   tenant: string,
+  lease: number,
 ): Promise<Operation | undefined> {
   const { id, kind, actor, reason = null, key = null, digest, parameters } = operation
+  const claim = lease === 0 ? {} : { claim_number: 1, claimed_until: until(lease) }
   for (;;) {
     const inserted = await rowsOf(
       query,
@@ -206,6 +214,7 @@ async function insertOperation(
           key,
           digest,
           parameters: JSON.stringify(parameters),
+          ...claim,
         })
         .onConflict(conflict => conflict.doNothing())
         .returning('id'),

@@ -48,6 +48,7 @@ export async function writeTenant(write: TenantWrite, terms: WriteTerms): Promis
     throw new TenancyError('VERSION_CONFLICT', { tenant: id, expected, actual: before.version })
   // What is undefined is not said: a default in its place would change what nobody asked to be changed.
   const said = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined))
+  if (Object.keys(said).length === 0) return
   const { slug, name, settings, status, domains } = checkTenantInput({ ...before, ...said })
   if (status !== before.status) assertMove(terms.kind, before, status)
   await rowsOf(

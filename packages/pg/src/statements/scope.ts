@@ -19,6 +19,8 @@ export interface Scope {
    * is there. Default none.
    */
   readonly condition?: string
+  /** What keeps a tenant that is suspended out. The caller gets `TENANT_SUSPENDED`. Default nothing. */
+  readonly fence?: Fence
   /**
    * What the caller gets when the server refuses the scope, so that the statement was not run: the condition does not hold
    * (SQLSTATE 22023), or a setting cannot be set. `undefined` leaves the error as it is, which is the default.
@@ -31,6 +33,17 @@ export interface Scope {
   readonly preparePerTenant?: boolean
   /** Default none: whoever can run SQL of their own can set the settings. */
   readonly seal?: Seal
+}
+
+/** SQL conditions over the values of the settings, which are `$1` and so on. */
+export interface Fence {
+  /**
+   * Must hold before the settings are set, or the statement is not run. It takes the lock of {@link holdFence}, and sees what was
+   * committed by whoever had it.
+   */
+  readonly admits: string
+  /** Asked where the scope's condition does not hold: whether the fence is why. Default: it never is. */
+  readonly raised?: string
 }
 
 /**
@@ -78,16 +91,25 @@ const lists = new Set(['search_path'])
 // Fails with 22023. A condition of its own must not be planned away, and `set_config` is volatile.
 const fail = `pg_catalog.set_config('role', 'The tenant scope does not hold', true) is null`
 
+/** SQLSTATE of {@link fenced}: invalid_text_representation, which nothing else in a prefix can have. */
+export const fencedState = '22P02'
+
+// Not a constant that would be cast when the statement is planned.
+const fenced = `pg_catalog.set_config('tenantry.fence', 'raised', true)::pg_catalog.int4 is null`
+
 /** For a connection that belongs to one tenant. */
 export const noScope: ScopeSql = { prefix: '', key: '', utilities: () => [] }
 
 /** @throws {TenancyError} `ARGUMENT_INVALID` for a scope without settings: it would scope nothing. `IDENTIFIER_INVALID` */
-export function scopeSql(settings: readonly string[], condition?: string): ScopeSql {
+export function scopeSql(settings: readonly string[], condition?: string, fence?: Fence): ScopeSql {
   if (settings.length === 0)
     throw new TenancyError('ARGUMENT_INVALID', { field: 'scope.settings', rule: 'must not be empty' })
   const quoted = settings.map(name => name.split('.').map(quoteIdentifier).join('.'))
   const calls = settings.map((name, at) => `pg_catalog.set_config(${pg.escapeLiteral(name)}, $${at + 1}, true) is null`)
-  if (condition !== undefined) calls.push(`case when ${condition} then false else ${fail} end`)
+  // In front: what the fence has locked, nothing that follows can lose.
+  if (fence !== undefined) calls.unshift(`case when ${fence.admits} then false else ${fenced} end`)
+  const raised = fence?.raised === undefined ? '' : ` when ${fence.raised} then ${fenced}`
+  if (condition !== undefined) calls.push(`case when ${condition} then false${raised} else ${fail} end`)
   // Every setting must be set, so no call may be skipped: `or` stops at the first one that is true, and none ever is.
   const prefix = `select where ${calls.join(' or ')}`
   return {

@@ -56,7 +56,7 @@ async function leave(turn: Turn, nomad: Nomad, { isolation, estate }: Territory)
 async function suspend(nomad: Nomad, { isolation, estate }: Territory): Promise<void> {
   const { registry, tenant } = nomad
   const { server } = estate.at(tenant)
-  await isolation.suspend(registry.update(tenant.id, { status: 'suspended' }))
+  await isolation.evict(registry.update(tenant.id, { status: 'suspended' }))
   const { rows } = await estate.at(tenant).admin.query<{ line: string }>(
     `select rolname::text as line from pg_roles where starts_with(rolname, $1) and rolcanlogin
      union all select 'a session of ' || usename from pg_stat_activity where starts_with(usename, $1)`,

@@ -30,6 +30,8 @@ export const setUpPostgres = async (
     // So that it has what is granted to another role only while it is that role.
     create(runtime, 'nocreaterole noinherit'),
     create(provisioner, 'createrole'),
+    // To end what a suspended tenant still does.
+    `grant pg_signal_backend to ${provisioner.name}`,
     `create database ${template} owner ${owner.name} template template0 encoding 'UTF8' locale 'C'`,
   ])
   await execute(urlFor(adminUrl, template), [

@@ -40,12 +40,14 @@ create unique index registry_tenants_control on ${s}.registry_tenants (is_contro
 create index registry_tenants_status on ${s}.registry_tenants (status, id);
 
 create table ${s}.registry_domains (
-  name text collate "C" constraint registry_domains_name primary key check (
+  name text collate "C" not null check (
     length(name) <= 253 and name ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
   tenant text collate "C" not null references ${s}.registry_tenants on delete cascade,
   is_primary boolean not null default false,
   is_verified boolean not null default false,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  -- With all that a lookup asks for, so that it need not go to the table.
+  constraint registry_domains_name primary key (name) include (tenant, is_verified)
 );
 create index registry_domains_tenant on ${s}.registry_domains (tenant);
 create unique index registry_domains_primary on ${s}.registry_domains (tenant) where is_primary;
@@ -64,7 +66,7 @@ create table ${s}.registry_placements (
   key text collate "C" not null,
   value text collate "C" not null,
   is_storage_key boolean not null default false,
-  primary key (tenant, key)
+  primary key (tenant, key) include (value)
 );
 create unique index registry_placements_storage on ${s}.registry_placements (key, lower(value)) where is_storage_key;
 
