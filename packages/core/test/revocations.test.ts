@@ -46,8 +46,9 @@ async function world(options: Partial<TenancyOptions> = {}) {
 
 describe.each(refused)('a tenant that is %s in another process', (status, code) => {
   it('E12 P12 C19 is refused at once on every way in, also with a snapshot from before', async () => {
-    const { tenancy, acme, set } = await world()
+    const { tenancy, acme, set } = await world({ audit: { audit: async () => undefined } })
     const job = tenancy.run(acme, tenancy.capture)
+    const jane = { actor: 'jane', as: 'bob', tenant: acme, reason: 'ticket 7', duration: 600_000 }
     let began = 0
     const work = () => {
       began += 1
@@ -57,6 +58,7 @@ describe.each(refused)('a tenant that is %s in another process', (status, code) 
     await refusal(code, () => tenancy.run(acme, work))
     await refusal(code, () => tenancy.run({ ...acme }, work))
     await refusal(code, () => tenancy.resume(job, work))
+    await refusal(code, () => tenancy.impersonate(jane, work))
     expect(began).toBe(0)
   })
 

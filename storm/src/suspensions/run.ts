@@ -38,6 +38,8 @@ const endings: (() => unknown)[] = [() => redis.stop(), () => server.stop()]
 try {
   const database = await server.freshDatabase()
   const pool = new pg.Pool({ connectionString: database.runtimeUrl, max: 4 })
+  // When the server stops, whatever is wrong has been said already.
+  pool.on('error', () => undefined)
   endings.unshift(() => pool.end())
   const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 })
   await migrateRegistry({ pool: owner, role: database.runtimeRole })

@@ -13,6 +13,8 @@ let tenancy: Tenancy | undefined
 
 async function open({ drain, ...place }: Extract<Order, { kind: 'open' }>): Promise<void> {
   const pool = new pg.Pool({ connectionString: place.registry, max: 4 })
+  // When the server stops, whatever is wrong has been said already.
+  pool.on('error', () => undefined)
   const { cache, clients } = await openCache(postgresRegistry({ pool, logger: quiet }), place)
   endings.push(
     () => cache.close(),
