@@ -16,7 +16,8 @@ export default defineConfig({
     server: { deps: { inline: [/@tenantry\//] } },
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // One more than there are cores: tests of storage wait for their server half of the time.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,
@@ -49,13 +50,14 @@ export default defineConfig({
         },
       },
       // An explicit version wins over a server named by URL, which the project above tests.
-      // The laws over all levels at once are run on the newest server: each level alone keeps them on both.
+      // What rests on packages only is run on the newest server: each of those is tested on both. So are the laws over all levels at once,
+      // and processes that are killed, of which each needs seconds.
       {
         extends: true,
         test: {
           name: 'postgres-15',
           ...postgres,
-          exclude: ['**/node_modules/**', '**/placed.pg.test.ts'],
+          exclude: ['**/node_modules/**', 'examples/**', '**/placed.pg.test.ts', '**/lifecycle-kill.pg.test.ts'],
           env: { TENANTRY_PG: '15', TENANTRY_PG_URL: '' },
         },
       },
