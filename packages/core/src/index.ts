@@ -14,6 +14,7 @@ export {
   tenancyErrorOf,
 } from './errors.ts'
 export type { Listener, TenancyEvents } from './events.ts'
+export { type FilesParticipantOptions, filesParticipant } from './files/files-participant.ts'
 export { type FileMode, type TenantFiles, type TenantFilesOptions, tenantFiles } from './files/tenant-files.ts'
 export { objectKey, tenantPrefix } from './files/tenant-prefix.ts'
 export type { ForEachOptions } from './for-each.ts'
