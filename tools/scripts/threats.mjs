@@ -25,18 +25,18 @@ const sourcesIn = folder =>
     .filter(file => file.endsWith('.ts'))
     .map(file => readFileSync(join(folder, file), 'utf8'))
 
-// law('name', …), and able('ability', 'name', …) for what a store must be able to do.
+// law('name', …), able('ability', 'name', …) for what a store must be able to do, having('member', 'name', …) for what only some have.
 const laws = new Set(
   lawsIn
     .flatMap(sourcesIn)
     .flatMap(text =>
-      [...text.matchAll(/\b(?:(?:law|doorLaw)\(|able\(\s*'\w+',)\s*(['"`])((?:(?!\1).)+)\1/g)].map(
+      [...text.matchAll(/\b(?:(?:law|doorLaw)\(|(?:able|having)\(\s*'\w+',)\s*(['"`])((?:(?!\1).)+)\1/g)].map(
         ([, , name]) => name,
       ),
     ),
 )
 const findings = new Set(
-  checksIn.flatMap(sourcesIn).flatMap(text => [...text.matchAll(/'([RSD]\d+)'/g)].map(([, id]) => id)),
+  checksIn.flatMap(sourcesIn).flatMap(text => [...text.matchAll(/'([RSDL]\d+)'/g)].map(([, id]) => id)),
 )
 
 const literal = /\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/sy

@@ -24,6 +24,7 @@ export {
 } from './errors.ts'
 export type { Listener, TenancyEvents } from './events.ts'
 export type { Evidence, ImpersonationEvidence, SystemAccess } from './evidence.ts'
+export { type FilesParticipantOptions, filesParticipant } from './files/files-participant.ts'
 export { type FileMode, type TenantFiles, type TenantFilesOptions, tenantFiles } from './files/tenant-files.ts'
 export { objectKey, tenantPrefix } from './files/tenant-prefix.ts'
 export type { ForEachOptions } from './for-each.ts'

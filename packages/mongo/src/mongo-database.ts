@@ -98,7 +98,7 @@ export function mongoDatabase(options: MongoDatabaseOptions): MongoDatabase {
   }
 
   const stores = createStores({ isolation: name, source, database, ready, isReady: () => isStarted, recheck })
-  const { provision, deprovision } = createProvisioning({
+  const { provision, deprovision, inventory } = createProvisioning({
     ...{ source, stores, database, indexes, logger },
     passwords: users?.passwords,
   })
@@ -155,6 +155,11 @@ export function mongoDatabase(options: MongoDatabaseOptions): MongoDatabase {
     async deprovision(tenant) {
       requireOpen()
       return deprovision(tenant)
+    },
+
+    async inventory(tenant) {
+      requireOpen()
+      return inventory(tenant)
     },
 
     async connect(tenant) {

@@ -35,20 +35,30 @@ export async function* scanKeys(
  * Removes every key that matches, and says how many there were. Keys that are written meanwhile may stay.
  *
  * @param onProgress - told how many were removed so far.
+ * @param remover - removes what the client has found. Default the client.
  */
 export async function flushKeys(
   client: Redis | Cluster,
   pattern: string,
   onProgress: (removed: number) => void = () => undefined,
+  remover = client,
 ): Promise<number> {
   let removed = 0
   for await (const keys of scanKeys(work => work(client), pattern)) {
     // One by one on a cluster, whose nodes refuse keys of several slots.
-    const counts = isCluster(client)
-      ? await Promise.all(keys.map(key => client.unlink(key)))
-      : [await client.unlink(...keys)]
+    const counts = isCluster(remover)
+      ? await Promise.all(keys.map(key => remover.unlink(key)))
+      : [await remover.unlink(...keys)]
     removed += counts.reduce((sum, each) => sum + each, 0)
     onProgress(removed)
   }
   return removed
+}
+
+/** How many keys match. Each counts once, though SCAN may tell of it twice. */
+export async function countKeys(client: Redis | Cluster, pattern: string): Promise<number> {
+  const known = new Set<string>()
+  for await (const keys of scanKeys(work => work(client), pattern))
+    for (const key of keys) known.add(key.toString('latin1'))
+  return known.size
 }

@@ -24,6 +24,8 @@ export interface HandleParts {
   readonly spares: SpareConnections
   /** Where there are users, sends what tells names of all tenants. */
   readonly admin: ((tenant: Tenant) => Redis) | undefined
+  /** Where there are users, work with the tenant's own client; fails as the tenant is to be told. */
+  readonly use: Routes['use']
   readonly openConnection: OpenConnection
   /** Whether the configuration has been found safe; `ready` waits for that. */
   isReady(): boolean
@@ -32,7 +34,7 @@ export interface HandleParts {
 
 /** The handle over a source of tenants. Nothing is sent until a command is called. */
 export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis {
-  const { spaceOf, routes, spares, admin } = parts
+  const { spaceOf, routes, spares, admin, use } = parts
   // The id is compared: a source may hand out one object for many.
   const names = new WeakMap<Tenant, Names>()
 
@@ -91,9 +93,10 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     scopeCommand(command, namesFor(tenant), terms, rule)
     const { reject } = command
     command.reject = error => reject(connectionError(error))
-    const standing = rule.tellsNames && admin !== undefined ? admin(tenant) : routes.standing(tenant)
+    const standing = routes.standing(tenant)
     if (standing !== undefined) return sendBy(standing, tenant, command, rule, isLong)
-    return routes.use(tenant, client => sendBy(client, tenant, command, rule, isLong))
+    const sent = (by: Redis | Cluster) => sendBy(by, tenant, command, rule, isLong)
+    return use(tenant, client => (rule.tellsNames ? behind(tenant, client, sent) : sent(client)))
   }
 
   function sendBy(
@@ -118,8 +121,19 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
       const now = source()
       if (now.id !== tenant.id) throw mismatch(tenant, now)
       if (!parts.isReady()) await parts.ready()
-      return coded(admin === undefined ? routes.use(tenant, work) : work(admin(tenant)))
+      return coded(use(tenant, client => behind(tenant, client, work)))
     }
+
+  /** Work with the client that may tell names. The administrator's is let in also where the tenant is suspended, and so is asked second. */
+  async function behind<T>(
+    tenant: Tenant,
+    client: Redis | Cluster,
+    work: (teller: Redis | Cluster) => Promise<T>,
+  ): Promise<T> {
+    if (admin === undefined) return work(client)
+    await coded(client.ping())
+    return work(admin(tenant))
+  }
 
   async function* scanAll(pattern = '*'): AsyncGenerator<string> {
     const tenant = source()
@@ -161,7 +175,7 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
       },
       async send(work) {
         if (!enter()) await parts.ready()
-        return routes.use(tenant, client => {
+        return use(tenant, client => {
           for (const command of read) sentBy.set(command, client)
           return work(client)
         })
@@ -184,7 +198,9 @@ export function handleOf(source: TenantSource, parts: HandleParts): TenantRedis 
     async flushTenant({ onProgress }: FlushOptions = {}) {
       const tenant = source()
       const { all } = namesFor(tenant)
-      return withClient(tenant)(client => flushKeys(client, all, onProgress))
+      if (!parts.isReady()) await parts.ready()
+      // What is found by the administrator is removed by the tenant, who may be suspended meanwhile.
+      return coded(use(tenant, own => behind(tenant, own, teller => flushKeys(teller, all, onProgress, own))))
     },
   }
   return methodsOf(send, own) as unknown as TenantRedis

@@ -9,6 +9,7 @@ import type { Routes } from './connections/routes.ts'
 import type { Keyspace } from './keyspace.ts'
 import { scriptChecks } from './scripts/script-checks.ts'
 import type { ConnectionOptions } from './tenant-redis.ts'
+import { giveUp } from './users.ts'
 
 /** Opens a connection of a tenant's own. */
 export type OpenConnection = (tenant: Tenant, source: TenantSource, options: ConnectionOptions) => Promise<Redis>
@@ -27,10 +28,12 @@ export interface OwnConnections {
   end(tenant?: Pick<Tenant, 'id'>): void
 }
 
+/** @param endsRefused - whether a connection ends for good when its login is no longer taken. */
 export function ownConnections(
   routes: Routes,
   spaceOf: (tenant: Tenant) => Keyspace,
   terms: Omit<Terms, 'own' | 'onForeign'>,
+  endsRefused: boolean,
 ): OwnConnections {
   const all = new Map<Redis, string>()
   let isOver = false
@@ -77,6 +80,7 @@ export function ownConnections(
         made => {
           all.set(made, tenant.id)
           if (isOver) made.disconnect()
+          if (endsRefused) made.on('error', error => giveUp(made, error))
           made.on('end', () => all.delete(made))
         },
       )

@@ -14,7 +14,7 @@ import type { FindKeys } from './commands/key-spec.ts'
 import { type RouteOptions, routes as routesOf } from './connections/routes.ts'
 import { type SpareOptions, spareConnections } from './connections/spare-connections.ts'
 import { checkTable, moreCommands } from './findings.ts'
-import { flushKeys } from './flush-keys.ts'
+import { countKeys, flushKeys } from './flush-keys.ts'
 import { handleOf } from './handle.ts'
 import { type KeyspaceOptions, keyspaces } from './keyspace.ts'
 import { ownConnections } from './open-connection.ts'
@@ -97,7 +97,7 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
     },
     envelope,
   }
-  const own = ownConnections(routes, spaceOf, terms)
+  const own = ownConnections(routes, spaceOf, terms, users !== undefined)
   let isReady = false
   let isClosed = false
 
@@ -115,9 +115,21 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
     isReady = true
   }
 
+  const use: typeof routes.use = (tenant, work) => {
+    const done = routes.use(tenant, work)
+    return users === undefined ? done : done.catch(error => explained(tenant, error))
+  }
+
+  async function explained(tenant: Tenant, error: unknown): Promise<never> {
+    const told = await users?.explain(tenant, error)
+    // It would try to log in for ever.
+    if (told !== error) await routes.evict(tenant)
+    throw told
+  }
+
   async function ping(tenant: Tenant): Promise<void> {
     await ready()
-    await coded(routes.use(tenant, client => client.ping()))
+    await use(tenant, client => coded(client.ping()))
   }
 
   return {
@@ -132,6 +144,7 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
     handle: source =>
       handleOf(source, {
         ...{ spaceOf, terms, routes, spares, ready },
+        use,
         admin: users && (tenant => routes.beside(tenant, users.admin)),
         openConnection: own.open,
         isReady: () => isReady && !isClosed,
@@ -158,6 +171,25 @@ export function redisKeyspace(options: RedisKeyspaceOptions): RedisKeyspace {
       ]
       return { tenant: tenant.id, erased }
     },
+    async inventory(tenant) {
+      await ready()
+      const { prefix } = spaceOf(tenant)
+      const count = (client: Redis | Cluster) => coded(countKeys(client, `${prefix}*`))
+      const keys = await (users === undefined ? routes.use(tenant, count) : count(routes.beside(tenant, users.admin)))
+      const user = await users?.find(tenant)
+      return [
+        ...(user === undefined ? [] : [{ kind: 'user', name: user, count: 1 }]),
+        ...(keys > 0 ? [{ kind: 'key', name: `${prefix}*`, count: keys }] : []),
+      ]
+    },
+    ...(users && {
+      async suspend(tenant) {
+        own.end(tenant)
+        await users.suspend(tenant)
+        await routes.evict(tenant)
+      },
+      resume: users.resume,
+    }),
     verify: look,
     async health(tenant): Promise<Health> {
       const since = performance.now()

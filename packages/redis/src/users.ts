@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 import { allowedNames, tellsNames } from './commands/scope-command.ts'
 import type { LogIn } from './connections/routes.ts'
 import type { Keyspace } from './keyspace.ts'
-import { connectionError } from './redis-error.ts'
+import { coded, connectionError, isOfLogin } from './redis-error.ts'
 import { serverTable } from './server-table.ts'
 
 /** A login of each tenant's own, which the server keeps within the tenant's key space. */
@@ -22,6 +22,13 @@ export interface Users {
   provide(tenant: Tenant): Promise<void>
   /** Removes it with its connections; resolves to whether there was one. */
   remove(tenant: Tenant): Promise<boolean>
+  /** Lets it log in no more, and ends its connections: what the server has not begun to run by then, it does not run. */
+  suspend(tenant: Tenant): Promise<void>
+  resume(tenant: Tenant): Promise<void>
+  /** What the tenant is told in place of an error: that it is suspended, where the server says so. */
+  explain(tenant: Tenant, error: unknown): Promise<unknown>
+  /** Its name; `undefined` when there is none. */
+  find(tenant: Tenant): Promise<string | undefined>
   readonly admin: Redis
 }
 
@@ -47,6 +54,7 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
     let refused: string | undefined
     client.on('error', (error: Error) => {
       refused ??= /^(?:WRONGPASS|NOAUTH|NOPERM)/.exec(error.message)?.[0]
+      giveUp(client, error)
     })
     try {
       await client.connect()
@@ -54,6 +62,7 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
       client.disconnect()
       // The driver's own error holds the command with the password in it.
       if (refused !== undefined) {
+        if ((await told(nameOf(tenant)))?.isOff === true) throw suspended(tenant)
         throw new TenancyError('CREDENTIALS_REFUSED', { source: 'redis', reason: `${refused}; provision the tenant` })
       }
       throw new TenancyError('DATABASE_UNAVAILABLE', { reason: 'no connection to Redis' })
@@ -61,10 +70,12 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
     return client
   }
 
-  /** The patterns of keys that the user of this name may use; `undefined` when there is none. */
-  async function keysOf(name: string): Promise<string | undefined> {
-    const told = (await admin.call('ACL', 'GETUSER', name)) as unknown[] | null
-    return told === null ? undefined : String(told[told.indexOf('keys') + 1])
+  /** What the server tells of a user: the patterns of its keys, and whether it may not log in; `undefined` when there is none. */
+  async function told(name: string): Promise<{ readonly keys: string; readonly isOff: boolean } | undefined> {
+    const all = (await coded(admin.call('ACL', 'GETUSER', name))) as unknown[] | null
+    if (all === null) return undefined
+    const of = (field: string) => all[all.indexOf(field) + 1]
+    return { keys: String(of('keys')), isOff: (of('flags') as readonly unknown[]).includes('off') }
   }
 
   /** What a tenant's user may do, as far as this server knows of it: a name that it does not know is an error. */
@@ -75,11 +86,12 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
       .map(name => `+${name.replace(' ', '|')}`)
   }
 
-  async function own(tenant: Tenant): Promise<boolean> {
-    const keys = await keysOf(nameOf(tenant))
-    if (keys === undefined) return false
+  /** Whether the tenant has a user, and may log in. */
+  async function own(tenant: Tenant): Promise<'none' | 'on' | 'off'> {
+    const found = await told(nameOf(tenant))
+    if (found === undefined) return 'none'
     // A tenant's user can be known by its keys only: users have no comments.
-    if (keys === `~${spaceOf(tenant).prefix}*`) return true
+    if (found.keys === `~${spaceOf(tenant).prefix}*`) return found.isOff ? 'off' : 'on'
     throw new TenancyError('OBJECT_FOREIGN', { kind: 'user', name: nameOf(tenant), owner: 'somebody else' })
   }
 
@@ -88,10 +100,11 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
     logIn,
     async provide(tenant) {
       try {
-        await own(tenant)
+        // One that is suspended stays so.
+        const state = (await own(tenant)) === 'off' ? 'off' : 'on'
         const { prefix } = spaceOf(tenant)
         const hash = createHash('sha256').update(passwordOf(tenant)).digest('hex')
-        const rules = ['reset', 'on', `#${hash}`, `~${prefix}*`, `&${prefix}*`, '-@all', ...(await grants())]
+        const rules = ['reset', state, `#${hash}`, `~${prefix}*`, `&${prefix}*`, '-@all', ...(await grants())]
         // One command, so that there is never a user with half of its rules.
         await admin.call('ACL', 'SETUSER', nameOf(tenant), ...rules)
       } catch (error) {
@@ -103,9 +116,36 @@ export function usersOf({ admin, secret }: UsersOptions, spaceOf: (tenant: Tenan
       }
     },
     async remove(tenant) {
-      if (!(await own(tenant))) return false
+      if ((await own(tenant)) === 'none') return false
       await admin.call('ACL', 'DELUSER', nameOf(tenant))
       return true
     },
+    async suspend(tenant) {
+      if ((await own(tenant)) === 'none') return
+      await coded(admin.call('ACL', 'SETUSER', nameOf(tenant), 'off'))
+      // In this order: who logs in between the two is ended too, and nobody behind.
+      await coded(admin.call('CLIENT', 'KILL', 'USER', nameOf(tenant)))
+    },
+    async resume(tenant) {
+      if ((await own(tenant)) === 'off') await coded(admin.call('ACL', 'SETUSER', nameOf(tenant), 'on'))
+    },
+    async explain(tenant, error) {
+      // Connections of its are refused when they log in again, or were ended just now.
+      const isOfUser = isTenancyError(error) && /^(?:CREDENTIALS_REFUSED|CONNECTION_LOST)$/.test(error.code)
+      return isOfUser && (await told(nameOf(tenant)))?.isOff === true ? suspended(tenant) : error
+    },
+    find: async tenant => ((await own(tenant)) === 'none' ? undefined : nameOf(tenant)),
   }
+}
+
+function suspended({ id }: Tenant): TenancyError<'TENANT_SUSPENDED'> {
+  return new TenancyError('TENANT_SUSPENDED', { tenant: id })
+}
+
+/**
+ * A client whose login is no longer taken would try for ever, and what was asked of it wait for as long: the driver counts attempts to
+ * connect, and connect it can.
+ */
+export function giveUp(client: Redis, error: Error): void {
+  if (isOfLogin(error)) client.disconnect()
 }

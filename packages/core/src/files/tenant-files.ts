@@ -60,8 +60,7 @@ const flags: Readonly<Record<FileMode, number>> = {
  * const file = await files.open(tenancy.current(), 'reports/2026.pdf', 'create')
  */
 export function tenantFiles({ root }: TenantFilesOptions): TenantFiles {
-  if (typeof root !== 'string' || !isAbsolute(root) || root.includes('\0'))
-    throw new TenancyError('ARGUMENT_INVALID', { field: 'root', rule: 'must be an absolute path' })
+  checkRoot(root)
   const openFile = existsSync('/proc/self/fd') ? openBeneath : openChecked
 
   return {
@@ -86,4 +85,10 @@ export function tenantFiles({ root }: TenantFilesOptions): TenantFiles {
       }
     },
   }
+}
+
+/** @throws {TenancyError} `ARGUMENT_INVALID` */
+export function checkRoot(root: string): void {
+  if (typeof root !== 'string' || !isAbsolute(root) || root.includes('\0'))
+    throw new TenancyError('ARGUMENT_INVALID', { field: 'root', rule: 'must be an absolute path' })
 }

@@ -1,11 +1,11 @@
-import { type Erasure, type Logger, TenancyError, type Tenant } from '@tenantry/core'
+import { type Erasure, type Holding, type Logger, TenancyError, type Tenant } from '@tenantry/core'
 import type { Db } from 'mongodb'
 import type { ClientSource } from '../clients/client-source.ts'
 import { databaseError } from '../database-error.ts'
 import { type declareIndexes, makeIndexes } from '../indexes.ts'
 import { finishMark, markCollection, readMark, writeMark } from '../owner-mark.ts'
 import type { Stores } from '../stores.ts'
-import { dropUser, makeUser, type TenantPasswords } from './tenant-users.ts'
+import { dropUser, hasUser, makeUser, type TenantPasswords } from './tenant-users.ts'
 
 /** Options of {@link createProvisioning}. */
 export interface ProvisioningOptions {
@@ -22,6 +22,7 @@ export interface ProvisioningOptions {
 export interface Provisioning {
   provision(tenant: Tenant): Promise<void>
   deprovision(tenant: Tenant): Promise<Erasure>
+  inventory(tenant: Tenant): Promise<readonly Holding[]>
 }
 
 /**
@@ -80,28 +81,49 @@ export function createProvisioning({
           const erasedUsers = users === 0 ? [] : [{ kind: 'user', name, count: users }]
           if (isNothing) return erasedUsers
           const collections = there.filter(each => each.name !== markCollection)
-          const counts = await Promise.all(
-            collections.map(async each => (each.type === 'view' ? 0 : db.collection(each.name).countDocuments({}))),
-          )
+          const counted = await countDocuments(db, collections)
           // The mark goes last, with the database: what a crash leaves is still the tenant's.
           for (const each of collections) await db.dropCollection(each.name)
           await db.dropDatabase()
           await requireGone(db, tenant)
-          return [
-            ...collections.map((each, at) => ({
-              kind: each.type ?? 'collection',
-              name: `${name}.${each.name}`,
-              count: counts[at] ?? 0,
-            })),
-            { kind: 'database', name, count: 1 },
-            ...erasedUsers,
-          ]
+          return [...counted, { kind: 'database', name, count: 1 }, ...erasedUsers]
         })
         await source.evict(tenant)
         return { tenant: tenant.id, erased }
       })
     },
+
+    async inventory(tenant) {
+      return administered(tenant, async (db, name) => {
+        const ownership = await readMark(db, tenant)
+        const there = await collectionsOf(db)
+        if (ownership === 'none' && there.length > 0) refuseForeign(name, 'somebody who left no owner mark')
+        if (ownership === 'foreign') refuseForeign(name, 'another tenant')
+        const isUser = passwords !== undefined && (await hasUser(db.client, tenant, name))
+        return [
+          ...(await countDocuments(
+            db,
+            there.filter(each => each.name !== markCollection),
+          )),
+          ...(ownership === 'none' ? [] : [{ kind: 'database', name, count: 1 }]),
+          ...(isUser ? [{ kind: 'user', name, count: 1 }] : []),
+        ]
+      })
+    },
   }
+}
+
+async function countDocuments(
+  db: Db,
+  collections: Awaited<ReturnType<typeof collectionsOf>>,
+): Promise<readonly Holding[]> {
+  return Promise.all(
+    collections.map(async ({ name, type }) => ({
+      kind: type ?? 'collection',
+      name: `${db.databaseName}.${name}`,
+      count: type === 'view' ? 0 : await db.collection(name).countDocuments({}),
+    })),
+  )
 }
 
 async function collectionsOf(db: Db) {

@@ -53,6 +53,13 @@ export async function makeUser(admin: MongoClient, tenant: Tenant, database: str
     .command(found === undefined ? { createUser: database, ...rights } : { updateUser: database, ...rights })
 }
 
+/** Whether the tenant has a user. @throws {TenancyError} `OBJECT_FOREIGN` */
+export async function hasUser(admin: MongoClient, tenant: Pick<Tenant, 'id'>, database: string): Promise<boolean> {
+  const found = await find(admin, database)
+  if (found !== undefined) refuseForeign(found, tenant)
+  return found !== undefined
+}
+
 /** @returns how many users there were. @throws {TenancyError} `OBJECT_FOREIGN` */
 export async function dropUser(admin: MongoClient, tenant: Pick<Tenant, 'id'>, database: string): Promise<number> {
   const found = await find(admin, database)

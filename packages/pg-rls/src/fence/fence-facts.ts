@@ -4,6 +4,7 @@ import type pg from 'pg'
 export interface FenceFacts {
   /** Null where it is not installed. */
   readonly admits: {
+    readonly signature: string
     readonly source: string
     readonly language: string
     readonly definer: boolean
@@ -21,7 +22,7 @@ export interface FenceFacts {
 
 // $1: the schema of the fence.
 const text = `
-select (select json_build_object('source', f.prosrc, 'language', l.lanname, 'definer', f.prosecdef, 'volatility', f.provolatile,
+select (select json_build_object('signature', f.oid::regprocedure::text, 'source', f.prosrc, 'language', l.lanname, 'definer', f.prosecdef, 'volatility', f.provolatile,
      'settings', coalesce(f.proconfig, '{}'), 'owner', pg_get_userbyid(f.proowner), 'owned', pg_has_role(f.proowner, 'MEMBER'),
      'callable', has_function_privilege(f.oid, 'EXECUTE') and has_schema_privilege(n.oid, 'USAGE'))
      from pg_proc f join pg_language l on l.oid = f.prolang

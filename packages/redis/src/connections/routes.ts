@@ -1,6 +1,7 @@
 import { type Logger, TenancyError, type Tenant, tenantClients } from '@tenantry/core'
 import type { Cluster, Redis } from 'ioredis'
 import { checkClient, type Demands, isCluster, optionsOf } from './check-client.ts'
+import { untilEnd } from './until-end.ts'
 
 /** Where the keys of tenants live: one of these. */
 export interface RouteOptions extends Demands {
@@ -114,7 +115,10 @@ export function routes(
       const base = placed(tenant)
       if (logIn === undefined || isCluster(base))
         throw misplaced(tenant, 'users of tenants need a server that is no cluster')
-      return logIn(tenant, base)
+      const made = await logIn(tenant, base)
+      // Given up, because its login is no longer taken: who comes next logs in anew, or is told why not.
+      made.on('end', () => void own.evict(tenant))
+      return made
     }
     const opened = await open(tenant)
     try {
@@ -142,7 +146,10 @@ export function routes(
 
   return {
     standing: tenant => (isOwn ? undefined : placed(tenant)),
-    use: (tenant, work) => (isOwn ? own.use(tenant, work) : work(placed(tenant))),
+    use(tenant, work) {
+      if (!isOwn) return work(placed(tenant))
+      return own.use(tenant, logIn === undefined ? work : given => untilEnd(given, work))
+    },
     beside(tenant, other) {
       const number = databaseOf(tenant) ?? optionsOf(serverOf(tenant)).db ?? 0
       return number === (other.options.db ?? 0) ? other : inDatabase(tenant, other, number)
