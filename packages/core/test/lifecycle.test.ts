@@ -271,6 +271,21 @@ describe('the life of a tenant', () => {
   })
 })
 
+it('pages of tenants are as long as they are asked for, and of the statuses that are asked for', async () => {
+  const { lifecycle, store } = made({ participants: [] })
+  for (const id of ['a', 'b', 'c', 'd']) await lifecycle.create({ id, slug: id, name: id }, by)
+  await lifecycle.suspend('b', by)
+  const ids = async (options: Parameters<typeof store.page>[0]) => {
+    const { tenants, next } = await store.page(options)
+    return [tenants.map(({ id }) => id).join(''), next]
+  }
+  expect(await ids({})).toEqual(['abcd', undefined])
+  expect(await ids({ limit: 2 })).toEqual(['ab', 'b'])
+  expect(await ids({ limit: 2, after: 'b' })).toEqual(['cd', undefined])
+  expect(await ids({ limit: 2, statuses: ['active'] })).toEqual(['ac', 'c'])
+  for (const limit of [0, 1_001, 1.5]) await expect(store.page({ limit })).rejects.toEqual(code('INPUT_INVALID'))
+})
+
 describe('idempotency keys', () => {
   it('L1 the same key gives the same outcome, whatever has happened since; other parameters are refused', async () => {
     const { lifecycle, first } = made()
