@@ -330,7 +330,7 @@ describe('idempotency keys', () => {
     expect(membersOf(first)).toEqual(['provision'])
   })
 
-  it('P8 refuses what is no key, and an operation without an actor', async () => {
+  it('L1 refuses what is no key, and an operation without an actor', async () => {
     const { lifecycle } = made()
     for (const access of [
       { actor: '' },
@@ -506,7 +506,7 @@ describe('what is there from the start', () => {
     expect(membersOf(first)).toEqual(['provision', 'deprovision', 'provision'])
   })
 
-  it('P21 gives no tenant that may not be served', async () => {
+  it('gives no tenant that may not be served', async () => {
     const { lifecycle, first } = made()
     const acme = { slug: 'acme', name: 'Acme' }
     await bring('suspended', lifecycle, first)
