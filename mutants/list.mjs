@@ -478,6 +478,8 @@ export const mutants = [
   { name: "life cycle: an erasure needs no confirmation", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "tenant !== undefined && confirm !== tenant.slug", replace: "tenant !== undefined && confirm === ''" },
   { name: "life cycle: archived tenants may be restored", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "kind === 'restore' && !allowRestore", replace: "kind === 'restore' && allowRestore === undefined" },
   { name: "life cycle: a gate is not asked about the activation within a creation", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "activates && isMaking(kind) ? ([kind, 'activate'] as const) : [kind]", replace: "[kind]" },
+  { name: "life cycle: what was not to be active is, once it is made again", ...lifecycle("create-lifecycle", "lifecycle.test"), find: "making?.parameters.activate !== false", replace: "making !== null" },
+  { name: "life cycle: a tenant that is suspended is given as one that is there", ...lifecycle("ensure", "lifecycle.test"), find: "now.status === 'active' || now.status === 'failed'", replace: "now.status !== 'provisioning'" },
   { name: "life cycle: the text of a driver's error is kept", ...lifecycle("outcome", "lifecycle.test"), find: "`${error.name.slice(0, 80)}${code}`", replace: "`${error.message}${code}`" },
   { name: "life cycle: an object of somebody else holds up the undoing", ...lifecycle("run-operation", "lifecycle.test"), find: "cause.code !== 'OBJECT_FOREIGN'", replace: "cause.code !== 'TENANT_ABSENT'" },
   { name: "life cycle: whoever stalled writes on", ...lifecycle("memory-tenant-store", "lifecycle-crash.test"), find: "one.claim !== number ||", replace: "" },

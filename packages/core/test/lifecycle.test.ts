@@ -157,6 +157,21 @@ describe('the life of a tenant', () => {
     expect([first.things.size, second.things.size]).toEqual([1, 1])
   })
 
+  it.each([false, true])('a tenant that was not to be active is not when it is made again (bare: %s)', async bare => {
+    const { lifecycle, store, first } = made()
+    const asked: string[] = []
+    const gate: LifecycleHook = { name: 'gate', on: ['activate'], before: ({ kind }) => void asked.push(kind) }
+    const input = { id: 'a', slug: 'acme', name: 'Acme', activate: false }
+    first.broken.add('provision')
+    await expect(lifecycle.create(input, by)).rejects.toEqual(code('OPERATION_FAILED'))
+    first.broken.clear()
+    const again = createLifecycle({ store, participants: bare ? [] : [first], hooks: [gate], logger: silent })
+    expect(await again.retry('a', by)).toMatchObject({ status: 'provisioning' })
+    expect(asked).toEqual([])
+    expect(await again.activate('a', by)).toMatchObject({ status: 'active' })
+    expect(asked).toEqual(['activate'])
+  })
+
   it('L2 somebody else’s object is left alone when what stumbled over it is undone', async () => {
     const { lifecycle, store, first, second } = made()
     const foreign = async () => {
@@ -230,6 +245,19 @@ describe('the life of a tenant', () => {
     await lifecycle.create({ slug: 'other', name: 'Other', domains: ['acme.example'] }, by)
   })
 
+  it('counts with participants that keep their own state', async () => {
+    const own = { name: 'own', left: [{ kind: 'thing', name: 'x', count: 3 }] }
+    const counts = {
+      ...own,
+      async inventory(this: typeof own) {
+        return this.left
+      },
+    }
+    const { lifecycle } = made({ participants: [counts] })
+    await lifecycle.create({ id: 'a', slug: 'acme', name: 'Acme' }, by)
+    expect(await lifecycle.preview('a')).toMatchObject({ participants: [{ participant: 'own', holdings: own.left }] })
+  })
+
   it('an erasure that leaves something is not done', async () => {
     const { lifecycle, first, second, store } = made()
     await bring('archived', lifecycle, first)
@@ -241,6 +269,21 @@ describe('the life of a tenant', () => {
     expect(await lifecycle.reconcile()).toMatchObject({ done: [expect.any(String)] })
     expect(await store.find({ kind: 'id', value: 'a' })).toBeUndefined()
   })
+})
+
+it('pages of tenants are as long as they are asked for, and of the statuses that are asked for', async () => {
+  const { lifecycle, store } = made({ participants: [] })
+  for (const id of ['a', 'b', 'c', 'd']) await lifecycle.create({ id, slug: id, name: id }, by)
+  await lifecycle.suspend('b', by)
+  const ids = async (options: Parameters<typeof store.page>[0]) => {
+    const { tenants, next } = await store.page(options)
+    return [tenants.map(({ id }) => id).join(''), next]
+  }
+  expect(await ids({})).toEqual(['abcd', undefined])
+  expect(await ids({ limit: 2 })).toEqual(['ab', 'b'])
+  expect(await ids({ limit: 2, after: 'b' })).toEqual(['cd', undefined])
+  expect(await ids({ limit: 2, statuses: ['active'] })).toEqual(['ac', 'c'])
+  for (const limit of [0, 1_001, 1.5]) await expect(store.page({ limit })).rejects.toEqual(code('INPUT_INVALID'))
 })
 
 describe('idempotency keys', () => {
@@ -287,7 +330,7 @@ describe('idempotency keys', () => {
     expect(membersOf(first)).toEqual(['provision'])
   })
 
-  it('P8 refuses what is no key, and an operation without an actor', async () => {
+  it('L1 refuses what is no key, and an operation without an actor', async () => {
     const { lifecycle } = made()
     for (const access of [
       { actor: '' },
@@ -449,6 +492,30 @@ describe('what is there from the start', () => {
     await expect(lifecycle.ensure({ slug: 'two', name: 'Two', isDefault: true }, by)).rejects.toEqual(
       code('TENANT_EXISTS'),
     )
+  })
+
+  it('T10 what could not be made at one start is made at the next, by one of several processes', async () => {
+    const { store, first, lifecycle } = made()
+    const main = { slug: 'main', name: 'Main', isDefault: true }
+    first.broken.add('provision')
+    await expect(lifecycle.ensure(main, by)).rejects.toEqual(code('OPERATION_FAILED'))
+    first.broken.clear()
+    const boot = () => createLifecycle({ store, participants: [first], logger: silent }).ensure(main, by)
+    const tenants = await Promise.all(Array.from({ length: 8 }, boot))
+    expect(tenants.map(({ status }) => status)).toEqual(Array(8).fill('active'))
+    expect(membersOf(first)).toEqual(['provision', 'deprovision', 'provision'])
+  })
+
+  it('gives no tenant that may not be served', async () => {
+    const { lifecycle, first } = made()
+    const acme = { slug: 'acme', name: 'Acme' }
+    await bring('suspended', lifecycle, first)
+    await expect(lifecycle.ensure(acme, by)).rejects.toEqual(code('TRANSITION_REFUSED'))
+    await lifecycle.archive('a', by)
+    await expect(lifecycle.ensure(acme, by)).rejects.toEqual(code('TRANSITION_REFUSED'))
+    const beta = { slug: 'beta', name: 'Beta', activate: false }
+    for (const _ of [1, 2]) expect(await lifecycle.ensure(beta, by)).toMatchObject({ status: 'provisioning' })
+    await expect(lifecycle.ensure({ ...beta, activate: true }, by)).rejects.toEqual(code('TRANSITION_REFUSED'))
   })
 })
 

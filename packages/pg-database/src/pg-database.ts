@@ -31,8 +31,10 @@ export interface PgDatabaseOptions extends DatabaseNaming {
   readonly servers: Readonly<Record<string, DatabaseServer>>
   /** Where their logins come from. */
   readonly credentials: CredentialSource
-  /** By server: the login that makes databases there. Needed by `provision`, `deprovision`, `suspend`, `resume`,
-   * `inventory` and most of `verify`. Default none. */
+  /**
+   * By server: the login that makes databases there. Needed by `provision`, `deprovision`, `suspend`, `resume`, `inventory` and most of
+   * `verify`. Default none.
+   */
   readonly provisioners?: Readonly<Record<string, ProvisionerLogin>>
   /** Where the objects in a tenant's database come from. Default `{ by: 'template' }`. */
   readonly structure?: DatabaseStructure

@@ -39,7 +39,8 @@ for (const seal of ['none', 'stamp', 'challenge'] as const) {
       const handle = (tenant: Tenant) => ground.open().handle(() => tenant)
       /** Resolves when whoever suspends waits for those inside. */
       async function untilWaiting(): Promise<void> {
-        const look = `select from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and not granted`
+        const look = `select from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and not granted
+          and database = (select oid from pg_database where datname = current_database())`
         while ((await ground.admin.query(look)).rowCount === 0) await new Promise(resolve => setTimeout(resolve, 2))
       }
 
@@ -217,7 +218,8 @@ describePostgres('the fence of pg-rls and who sees the past', server => {
       `select case when pg_advisory_lock(77)::text is not null then tenancy.admits($1) end as admits`,
       [a.id],
     )
-    const look = `select from pg_locks where locktype = 'advisory' and objid = 77 and not granted`
+    const look = `select from pg_locks where locktype = 'advisory' and objid = 77 and not granted
+      and database = (select oid from pg_database where datname = current_database())`
     while ((await ground.admin.query(look)).rowCount === 0) await new Promise(resolve => setTimeout(resolve, 2))
     await suspend(a, 1_000)
     await holder.query('select pg_advisory_unlock(77)')

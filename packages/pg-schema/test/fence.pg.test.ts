@@ -81,7 +81,8 @@ for (const role of ['tenant', 'none'] as const) {
           ({ id }) => id,
         )
       async function untilWaiting(): Promise<void> {
-        const look = `select from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and not granted`
+        const look = `select from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and not granted
+          and database = (select oid from pg_database where datname = current_database())`
         while ((await database.admin.query(look)).rowCount === 0) await new Promise(resolve => setTimeout(resolve, 2))
       }
 

@@ -8,6 +8,7 @@ import { checkWholeNumbers } from '../whole-numbers.ts'
 import { type ChangeAccess, checkAccess, type LifecycleAccess } from './access.ts'
 import { jsonDigest } from './canonical-json.ts'
 import { type DestroyPreview, destroyReport } from './destroy-report.ts'
+import { ensureTenant } from './ensure.ts'
 import type { Lifecycle, LifecycleOptions, NewTenant } from './lifecycle.ts'
 import { readOutcome } from './outcome.ts'
 import { performer } from './perform.ts'
@@ -101,18 +102,19 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     }
     // The store checks it again, in the transaction; hooks are not asked about what cannot be.
     assertTransition(kind, tenant)
-    const activates = (transitions[kind] as Transition).to === 'active'
-    await ask(kind, access, tenant, undefined, activates)
     const transition: Transition = transitions[kind]
-    const bare = planned({ kind, parameters: {} }).isBare
-    const to = bare && kind !== 'destroy' ? transition.to : transition.during
+    const stays = kind === 'retry' && !(await wasToBeActive(id))
+    await ask(kind, access, tenant, undefined, transition.to === 'active' && !stays)
+    const last = kind === 'destroy' ? { tenant: JSON.parse(JSON.stringify(tenant)) as Json } : {}
+    const parameters = stays ? { activate: false } : last
+    const ends = kind !== 'destroy' && !stays && planned({ kind, parameters }).isBare
+    const to = ends ? transition.to : transition.during
     const status = to === 'same' || to === 'gone' || to === tenant.status ? {} : { status: to }
     const write = {
       update: id,
       set: { ...set, ...status },
       ...(access.expected === undefined ? {} : { expected: access.expected }),
     }
-    const parameters = kind === 'destroy' ? { tenant: JSON.parse(JSON.stringify(tenant)) as Json } : {}
     return start(kind, access, digest, parameters, write, detailsOf(set))
   }
 
@@ -120,6 +122,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     const tenant = await store.find({ kind: 'id', value: id })
     if (tenant === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
     return tenant
+  }
+
+  /** What was said when it was made holds when it is made again. */
+  async function wasToBeActive(id: string): Promise<boolean> {
+    const making = (await store.history(id)).find(({ kind }) => isMaking(kind))
+    return making?.parameters.activate !== false
   }
 
   const changed = async (...args: Parameters<typeof change>): Promise<Tenant> => readOutcome(await change(...args))
@@ -139,37 +147,17 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     return readOutcome(await start('create', access, digest, { activate }, { insert: tenant }, detailsOf(checked)))
   }
 
+  const retry: Lifecycle['retry'] = (id, access) => changed('retry', id, access)
+
   return {
     create,
-    async ensure(input, access) {
-      for (let tries = 1; ; tries++) {
-        const tenant = await store.find({ kind: 'slug', value: String(input.slug).toLowerCase() })
-        if (tenant !== undefined) {
-          const { isDefault = false, isControl = false } = input
-          if (tenant.isDefault !== isDefault || tenant.isControl !== isControl) {
-            throw new TenancyError('TENANT_EXISTS', { field: 'slug', value: tenant.slug })
-          }
-          const [last] = await store.history(tenant.id, 1)
-          if (last !== undefined && (last.state === 'running' || last.state === 'undoing')) {
-            await perform({ operation: last, isNew: false, tenant })
-          }
-          return find(tenant.id)
-        }
-        try {
-          return await create(input, access)
-        } catch (error) {
-          // Another process was faster: the next look finds its tenant.
-          const isRace = error instanceof TenancyError && error.code === 'TENANT_EXISTS' && tries < 3
-          if (!isRace) throw error
-        }
-      }
-    },
+    ensure: (input, access) => ensureTenant(input, access, { store, create, retry, perform }),
     activate: (id, access) => changed('activate', id, access),
     suspend: (id, access) => changed('suspend', id, access),
     resume: (id, access) => changed('resume', id, access),
     archive: (id, access) => changed('archive', id, access),
     restore: (id, access) => changed('restore', id, access),
-    retry: (id, access) => changed('retry', id, access),
+    retry,
     async rename(id, names, access) {
       const { slug, name } = names
       if (slug === undefined && name === undefined) {
@@ -192,8 +180,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     async preview(id) {
       const tenant = await find(id)
       const counted: DestroyPreview['participants'][number][] = []
-      for (const { name, inventory } of participants) {
-        if (inventory !== undefined) counted.push({ participant: name, holdings: await inventory(tenant) })
+      for (const each of participants) {
+        const holdings = await each.inventory?.(tenant)
+        if (holdings !== undefined) counted.push({ participant: each.name, holdings })
       }
       const uncounted = participants.filter(({ inventory }) => inventory === undefined).map(({ name }) => name)
       return { tenant: id, slug: tenant.slug, participants: counted, uncounted }

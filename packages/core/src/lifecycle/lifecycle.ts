@@ -12,10 +12,14 @@ import type { Operation, TenantStore } from './tenant-store.ts'
 /** Options of {@link createLifecycle}. */
 export interface LifecycleOptions {
   readonly store: TenantStore
-  /** What takes part, in the order in which a tenant is made; an erasure goes the other way. Isolations are participants. */
+  /** What takes part, in the order in which a tenant is made; an erasure goes the other way. Isolations are participants. Default none. */
   readonly participants?: readonly Participant[]
+  /** What the application says to operations, asked in this order. Default none. */
   readonly hooks?: readonly LifecycleHook[]
-  /** Told of each change of a tenant's record, such as `cache.announce`. What it throws is logged: the change holds, and caches learn of it within their bound. */
+  /**
+   * Told of each change of a tenant's record, such as `cache.announce`. What it throws is logged: the change holds, and caches learn of it
+   * within their bound. Default nobody is told.
+   */
   readonly announce?: (change: RegistryChange) => Promise<void>
   /** Milliseconds that work under way may still take when a tenant is suspended or archived; then servers end it. Default 5,000. */
   readonly drain?: number
@@ -30,6 +34,7 @@ export interface LifecycleOptions {
   readonly patience?: number
   /** Whether archived tenants may be restored. Default `false`: archived is for ever (P13). */
   readonly allowRestore?: boolean
+  /** Default: warnings and errors as JSON lines on standard error. */
   readonly logger?: Logger
 }
 
@@ -56,7 +61,15 @@ export interface Lifecycle {
    * await lifecycle.create({ slug: 'acme', name: 'Acme' }, { actor: 'ops', key: 'order-42' })
    */
   create(input: NewTenant, access: LifecycleAccess): Promise<Tenant>
-  /** The tenant of this slug, active; made when there is none. For the default and the control tenant at every start (T10, P21). */
+  /**
+   * The tenant of this slug, active; made when there is none, and made again when that has failed. For the default and the control tenant
+   * at every start (T10, P21).
+   *
+   * @throws {TenancyError} besides: `INPUT_INVALID`; `TENANT_EXISTS` when it is the default or the control tenant and was not to be, or
+   * the other way round; `TRANSITION_REFUSED` for one that is suspended, archived or not active yet.
+   * @example
+   * await lifecycle.ensure({ slug: 'main', name: 'Main', isDefault: true }, { actor: 'start' })
+   */
   ensure(input: NewTenant, access: Omit<LifecycleAccess, 'key'>): Promise<Tenant>
   /** Serves a tenant that was made and not activated. */
   activate(id: string, access: ChangeAccess): Promise<Tenant>
@@ -67,7 +80,7 @@ export interface Lifecycle {
   archive(id: string, access: ChangeAccess): Promise<Tenant>
   /** Serves an archived tenant again, where `allowRestore` says so. */
   restore(id: string, access: ChangeAccess): Promise<Tenant>
-  /** Makes a tenant whose creation has failed. */
+  /** Makes a tenant whose creation has failed; active at the end, if it was to be. */
   retry(id: string, access: ChangeAccess): Promise<Tenant>
   /** Changes the slug, the name, or both. A former slug is never given to another tenant. */
   rename(id: string, names: { readonly slug?: string; readonly name?: string }, access: ChangeAccess): Promise<Tenant>
@@ -83,6 +96,8 @@ export interface Lifecycle {
    *
    * @param access - `confirm` must be the tenant's slug.
    * @throws {TenancyError} besides: `CONFIRMATION_REQUIRED`; `OPERATION_INCOMPLETE` because of `ERASURE_UNPROVEN`
+   * @example
+   * const { proved } = await lifecycle.destroy(acme.id, { actor: 'ops', reason: 'contract ended', confirm: 'acme' })
    */
   destroy(id: string, access: ChangeAccess & { readonly confirm: string }): Promise<DestroyReport>
   /** Goes on with operations that nobody works on, from any process; with several at once, each is done by one. */
@@ -93,6 +108,6 @@ export interface Lifecycle {
    * @returns what ends it.
    */
   watch(every?: number): () => Promise<void>
-  /** What was done to a tenant, the newest first. */
+  /** What was done to a tenant, the newest first, also behind its end; at most `limit` operations (default 100). */
   history(id: string, limit?: number): Promise<readonly Operation[]>
 }

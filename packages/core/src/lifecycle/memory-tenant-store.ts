@@ -1,7 +1,6 @@
 import { TenancyError } from '../errors.ts'
 import { type MemoryRegistry, memoryRegistry } from '../registries/memory-registry.ts'
 import type { Tenant } from '../tenant.ts'
-import { checkWholeNumbers } from '../whole-numbers.ts'
 import type { AuditEntry } from './audit.ts'
 import { outcomeOf } from './outcome.ts'
 import type { Claim, JournalStep, Operation, TenantDomain, TenantStore, TenantWrite } from './tenant-store.ts'
@@ -12,6 +11,8 @@ export interface MemoryTenantStore extends TenantStore {
   /** What was audited, in its order. */
   readonly trail: readonly AuditEntry[]
 }
+
+const longestPage = 1_000
 
 interface Kept {
   operation: Operation
@@ -65,12 +66,17 @@ export function memoryTenantStore(): MemoryTenantStore {
       return undefined
     },
     async page({ after = '', limit = 100, statuses } = {}) {
-      checkWholeNumbers({ limit })
+      if (!Number.isInteger(limit) || limit < 1 || limit > longestPage) {
+        throw new TenancyError('INPUT_INVALID', {
+          field: 'limit',
+          rule: `must be a whole number from 1 to ${longestPage}`,
+        })
+      }
       const tenants: Tenant[] = []
       for await (const tenant of registry.list()) {
         if (tenant.id <= after || (statuses !== undefined && !statuses.includes(tenant.status))) continue
         const last = tenants.at(-1)
-        if (tenants.length === Math.min(limit, 1_000) && last !== undefined) return { tenants, next: last.id }
+        if (tenants.length === limit && last !== undefined) return { tenants, next: last.id }
         tenants.push(tenant)
       }
       return { tenants }

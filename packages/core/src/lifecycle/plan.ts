@@ -37,8 +37,7 @@ export interface PlanParts {
 /** The plan of an operation. The same in every process, as long as the life cycle is given the same parts. */
 export function planOf(kind: OperationKind, activates: boolean, parts: PlanParts): Plan {
   const { participants, hooks } = parts
-  const kinds: readonly OperationKind[] =
-    activates && kind !== 'activate' && isMaking(kind) ? [kind, 'activate'] : [kind]
+  const kinds: readonly OperationKind[] = activates && isMaking(kind) ? [kind, 'activate'] : [kind]
   const after = hooks.flatMap(hook => (hook.on.some(each => kinds.includes(each)) ? afterStep(hook) : []))
   switch (kind) {
     case 'create':

@@ -150,6 +150,7 @@ export async function runOperation(
   async function alive<T>(work: () => Promise<T>): Promise<T> {
     let beat: Promise<unknown> = Promise.resolve()
     const timer = setInterval(() => {
+      // What it throws, the note behind the step throws too, and that one is heard.
       beat = beat.then(() => store.record(claim, lease, {})).catch(() => undefined)
     }, lease / 3)
     try {

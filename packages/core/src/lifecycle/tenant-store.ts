@@ -115,7 +115,11 @@ export interface TenantPage {
  * Each method is one transaction. Uniqueness, guards and versions are kept by the store itself, not by whoever calls it.
  */
 export interface TenantStore extends TenantRegistry, AuditLog {
-  /** Tenants of these statuses (default all) behind a cursor, at most `limit` (default 100, at most 1,000). */
+  /**
+   * Tenants of these statuses (default all) behind a cursor, at most `limit` (default 100, at most 1,000).
+   *
+   * @throws {TenancyError} `INPUT_INVALID`: both may come from a request.
+   */
   page(options?: {
     readonly after?: string
     readonly limit?: number

@@ -425,7 +425,7 @@ describe('a registry that fails', () => {
     expect(await cache.find(slug('acme'))).toMatchObject({ version: 1 })
   })
 
-  it('P12 one that answers with another tenant is refused', async () => {
+  it('C20 one that answers with another tenant is refused', async () => {
     const { registry, logger } = world()
     const cache = cachedRegistry({ ...registry, find: () => registry.find(id('acme')) }, { logger })
     await refusal('CONFIG_INVALID', () => cache.find(slug('globex')))

@@ -21,7 +21,7 @@ export function fenceNames(schema: string) {
     fence: quoteQualified(schema, 'fence'),
     generation: quoteQualified(schema, 'fence_generation'),
     sequence: quoteQualified(schema, 'fence_sequence'),
-    admits: `${quoteQualified(schema, 'admits')}`,
+    admits: quoteQualified(schema, 'admits'),
   }
 }
 

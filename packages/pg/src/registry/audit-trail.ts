@@ -57,7 +57,8 @@ const pageSize = 1_000
 export function auditTrail({ pool, db, ready }: ChangeTerms): AuditTrail {
   return {
     async auditTrail({ tenant, after = 0, limit = 100 } = {}) {
-      checkWholeNumbers({ limit, 'after + 1': after + 1 })
+      checkWholeNumbers({ limit })
+      checkWholeNumbers({ after }, 0)
       await ready()
       const entries = selectEntries(db, after, Math.min(limit, pageSize))
       const found = await rowsOf(asking(pool), tenant === undefined ? entries : entries.where('tenant', '=', tenant))

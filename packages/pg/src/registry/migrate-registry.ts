@@ -25,8 +25,8 @@ export interface MigrateRegistryOptions {
 /**
  * Makes or updates the tables of the registry. To be run by each deployment: idempotent, and by several at once.
  *
- * @throws {TenancyError} `IDENTIFIER_INVALID`; `ARGUMENT_INVALID` for the schema `public`; `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`; `CONFIG_INVALID` when the database refuses a
- * migration, such as for a role that does not exist.
+ * @throws {TenancyError} `IDENTIFIER_INVALID`; `ARGUMENT_INVALID` for the schema `public`; `DATABASE_UNAVAILABLE`, `CONNECTION_LOST`;
+ * `CONFIG_INVALID` when the database refuses a migration, such as for a role that does not exist.
  * @example
  * await migrateRegistry({ pool: ownerPool, role: 'tenantry_registry' })
  */

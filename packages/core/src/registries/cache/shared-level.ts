@@ -59,7 +59,7 @@ export function sharedLevel(entries: SharedEntries, logger: Logger): SharedLevel
       }
       put().catch(error => failed('put', error))
     },
-    purge: entries.purge,
+    purge: change => entries.purge(change),
   }
 }
 
