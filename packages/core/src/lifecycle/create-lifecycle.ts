@@ -1,4 +1,4 @@
-import { TenancyError } from '../errors.ts'
+import { isTenancyError, TenancyError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import { consoleLogger } from '../logger.ts'
 import type { Tenant } from '../tenant.ts'
@@ -8,6 +8,8 @@ import { checkWholeNumbers } from '../whole-numbers.ts'
 import { type ChangeAccess, checkAccess, type LifecycleAccess } from './access.ts'
 import { jsonDigest } from './canonical-json.ts'
 import { type DestroyPreview, destroyReport } from './destroy-report.ts'
+import { ensurer } from './ensure.ts'
+import { giveWay } from './give-way.ts'
 import type { Lifecycle, LifecycleOptions, NewTenant } from './lifecycle.ts'
 import { readOutcome } from './outcome.ts'
 import { performer } from './perform.ts'
@@ -81,7 +83,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     }
     const audit = { action: `tenant.${kind}`, ...said, details: { operation: id, ...details } }
     const tenant = 'insert' in write ? write.insert.id : 'update' in write ? write.update : write.remove
-    const begun = await store.begin(operation, write, { ...audit, tenant }, lease)
+    const begin = () => store.begin(operation, write, { ...audit, tenant }, lease)
+    const begun = await begin().catch(async (error: unknown) => {
+      const closes = kind === 'suspend' || kind === 'archive'
+      if (!closes || !isTenancyError(error) || error.code !== 'OPERATION_UNDERWAY') throw error
+      if (!(await giveWay(error.details.operation, { store, planned, lease, logger }))) throw error
+      return begin()
+    })
     return perform(begun)
   }
 
@@ -101,19 +109,27 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     }
     // The store checks it again, in the transaction; hooks are not asked about what cannot be.
     assertTransition(kind, tenant)
-    const activates = (transitions[kind] as Transition).to === 'active'
-    await ask(kind, access, tenant, undefined, activates)
     const transition: Transition = transitions[kind]
-    const bare = planned({ kind, parameters: {} }).isBare
-    const to = bare && kind !== 'destroy' ? transition.to : transition.during
+    const parameters = await parametersOf(kind, tenant)
+    const activates = transition.to === 'active' && parameters.activate !== false
+    await ask(kind, access, tenant, undefined, activates)
+    const { isBare } = planned({ kind, parameters })
+    const to = isBare && kind !== 'destroy' && parameters.activate !== false ? transition.to : transition.during
     const status = to === 'same' || to === 'gone' || to === tenant.status ? {} : { status: to }
     const write = {
       update: id,
       set: { ...set, ...status },
       ...(access.expected === undefined ? {} : { expected: access.expected }),
     }
-    const parameters = kind === 'destroy' ? { tenant: JSON.parse(JSON.stringify(tenant)) as Json } : {}
     return start(kind, access, digest, parameters, write, detailsOf(set))
+  }
+
+  async function parametersOf(kind: OperationKind, tenant: Tenant): Promise<Operation['parameters']> {
+    if (kind === 'destroy') return { tenant: JSON.parse(JSON.stringify(tenant)) as Json }
+    if (kind !== 'retry') return {}
+    // What was not to be served when it was made is not served because it is made again.
+    const making = (await store.history(tenant.id, 1_000)).find(each => isMaking(each.kind))
+    return { activate: making?.parameters.activate === true }
   }
 
   async function find(id: string): Promise<Tenant> {
@@ -122,6 +138,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     return tenant
   }
 
+  const retry: Lifecycle['retry'] = (id, access) => changed('retry', id, access)
   const changed = async (...args: Parameters<typeof change>): Promise<Tenant> => readOutcome(await change(...args))
 
   async function create(input: NewTenant, given: LifecycleAccess): Promise<Tenant> {
@@ -141,35 +158,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   return {
     create,
-    async ensure(input, access) {
-      for (let tries = 1; ; tries++) {
-        const tenant = await store.find({ kind: 'slug', value: String(input.slug).toLowerCase() })
-        if (tenant !== undefined) {
-          const { isDefault = false, isControl = false } = input
-          if (tenant.isDefault !== isDefault || tenant.isControl !== isControl) {
-            throw new TenancyError('TENANT_EXISTS', { field: 'slug', value: tenant.slug })
-          }
-          const [last] = await store.history(tenant.id, 1)
-          if (last !== undefined && (last.state === 'running' || last.state === 'undoing')) {
-            await perform({ operation: last, isNew: false, tenant })
-          }
-          return find(tenant.id)
-        }
-        try {
-          return await create(input, access)
-        } catch (error) {
-          // Another process was faster: the next look finds its tenant.
-          const isRace = error instanceof TenancyError && error.code === 'TENANT_EXISTS' && tries < 3
-          if (!isRace) throw error
-        }
-      }
-    },
+    ensure: ensurer({ store, perform, create, retry }),
     activate: (id, access) => changed('activate', id, access),
     suspend: (id, access) => changed('suspend', id, access),
     resume: (id, access) => changed('resume', id, access),
     archive: (id, access) => changed('archive', id, access),
     restore: (id, access) => changed('restore', id, access),
-    retry: (id, access) => changed('retry', id, access),
+    retry,
     async rename(id, names, access) {
       const { slug, name } = names
       if (slug === undefined && name === undefined) {
@@ -203,7 +198,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (tenant !== undefined && confirm !== tenant.slug) {
         throw new TenancyError('CONFIRMATION_REQUIRED', { tenant: id, expected: tenant.slug })
       }
-      return destroyReport(await change('destroy', id, access))
+      // Confirmed is the tenant that has this slug: one that is changed until it begins is another.
+      const expected = access.expected ?? tenant?.version
+      return destroyReport(await change('destroy', id, { ...access, ...(expected === undefined ? {} : { expected }) }))
     },
     reconcile: reconcileOptions => reconcileAll({ store, perform, logger }, reconcileOptions),
     watch(every = 30_000) {
