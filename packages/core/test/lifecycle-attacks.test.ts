@@ -149,7 +149,12 @@ describe('a life cycle under attack', () => {
   it('L3 L12 a suspension ends nothing that has steps to take, nor what somebody works on', async () => {
     const { lifecycle, store, second } = made()
     await lifecycle.create(acme, by)
-    await lifecycle.suspend('a', by)
+    second.broken.add('suspend')
+    await expect(lifecycle.suspend('a', by)).rejects.toEqual(code('OPERATION_INCOMPLETE'))
+    await expect(lifecycle.archive('a', by)).rejects.toEqual(code('OPERATION_UNDERWAY'))
+    expect((await store.history('a', 1))[0]).toMatchObject({ kind: 'suspend', state: 'running' })
+    second.broken.clear()
+    expect((await lifecycle.reconcile()).done).toHaveLength(1)
     second.broken.add('resume')
     second.broken.add('suspend')
     await expect(lifecycle.resume('a', by)).rejects.toEqual(code('OPERATION_INCOMPLETE'))

@@ -56,18 +56,24 @@ export interface Lifecycle {
    * await lifecycle.create({ slug: 'acme', name: 'Acme' }, { actor: 'ops', key: 'order-42' })
    */
   create(input: NewTenant, access: LifecycleAccess): Promise<Tenant>
-  /** The tenant of this slug, active; made when there is none. For the default and the control tenant at every start (T10, P21). */
+  /**
+   * The tenant of this slug; made when there is none, or when its creation has failed. For the default and the control tenant at every
+   * start (T10, P21).
+   */
   ensure(input: NewTenant, access: Omit<LifecycleAccess, 'key'>): Promise<Tenant>
   /** Serves a tenant that was made and not activated. */
   activate(id: string, access: ChangeAccess): Promise<Tenant>
-  /** Refuses a tenant until it is resumed: first in the record, then in each store. Resolves when nothing of it is under way. */
+  /**
+   * Refuses a tenant until it is resumed: first in the record, then in each store. Resolves when nothing of it is under way. Waits for no
+   * hook that an earlier operation could not tell.
+   */
   suspend(id: string, access: ChangeAccess): Promise<Tenant>
   resume(id: string, access: ChangeAccess): Promise<Tenant>
   /** Refuses a tenant for ever. Its data stays until {@link Lifecycle.destroy}. */
   archive(id: string, access: ChangeAccess): Promise<Tenant>
   /** Serves an archived tenant again, where `allowRestore` says so. */
   restore(id: string, access: ChangeAccess): Promise<Tenant>
-  /** Makes a tenant whose creation has failed. */
+  /** Makes a tenant whose creation has failed; active at the end, unless it was to be made and not activated. */
   retry(id: string, access: ChangeAccess): Promise<Tenant>
   /** Changes the slug, the name, or both. A former slug is never given to another tenant. */
   rename(id: string, names: { readonly slug?: string; readonly name?: string }, access: ChangeAccess): Promise<Tenant>
