@@ -245,7 +245,7 @@ describe('any operations in any order', () => {
             }
             expect(isTenancyError(error) ? error.code : error).toBe(breaks ? 'OPERATION_FAILED' : undefined)
             const ended = breaks ? transition.failed : transition.to
-            const stays = id === 'b' && kind === 'create' && !breaks
+            const stays = id === 'b' && (kind === 'create' || kind === 'retry') && !breaks
             if (ended !== 'same') model.set(id, stays ? 'provisioning' : (ended as TenantStatus | 'gone'))
             const status = ((await store.find({ kind: 'id', value: id })) as Tenant | undefined)?.status
             expect(status ?? 'gone').toBe(model.get(id))

@@ -1,4 +1,4 @@
-import { TenancyError } from '../errors.ts'
+import { isTenancyError, TenancyError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import { consoleLogger } from '../logger.ts'
 import type { Tenant } from '../tenant.ts'
@@ -9,6 +9,7 @@ import { type ChangeAccess, checkAccess, type LifecycleAccess } from './access.t
 import { jsonDigest } from './canonical-json.ts'
 import { type DestroyPreview, destroyReport } from './destroy-report.ts'
 import { ensureTenant } from './ensure.ts'
+import { giveWay } from './give-way.ts'
 import type { Lifecycle, LifecycleOptions, NewTenant } from './lifecycle.ts'
 import { readOutcome } from './outcome.ts'
 import { performer } from './perform.ts'
@@ -82,7 +83,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     }
     const audit = { action: `tenant.${kind}`, ...said, details: { operation: id, ...details } }
     const tenant = 'insert' in write ? write.insert.id : 'update' in write ? write.update : write.remove
-    const begun = await store.begin(operation, write, { ...audit, tenant }, lease)
+    const begin = () => store.begin(operation, write, { ...audit, tenant }, lease)
+    const begun = await begin().catch(async (error: unknown) => {
+      const closes = kind === 'suspend' || kind === 'archive'
+      if (!closes || !isTenancyError(error) || error.code !== 'OPERATION_UNDERWAY') throw error
+      if (!(await giveWay(error.details.operation, { store, planned, lease, logger }))) throw error
+      return begin()
+    })
     return perform(begun)
   }
 
@@ -103,12 +110,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     // The store checks it again, in the transaction; hooks are not asked about what cannot be.
     assertTransition(kind, tenant)
     const transition: Transition = transitions[kind]
-    const stays = kind === 'retry' && !(await wasToBeActive(id))
-    await ask(kind, access, tenant, undefined, transition.to === 'active' && !stays)
-    const last = kind === 'destroy' ? { tenant: JSON.parse(JSON.stringify(tenant)) as Json } : {}
-    const parameters = stays ? { activate: false } : last
-    const ends = kind !== 'destroy' && !stays && planned({ kind, parameters }).isBare
-    const to = ends ? transition.to : transition.during
+    const parameters = await parametersOf(kind, tenant)
+    const activates = transition.to === 'active' && parameters.activate !== false
+    await ask(kind, access, tenant, undefined, activates)
+    const { isBare } = planned({ kind, parameters })
+    const to = isBare && kind !== 'destroy' && parameters.activate !== false ? transition.to : transition.during
     const status = to === 'same' || to === 'gone' || to === tenant.status ? {} : { status: to }
     const write = {
       update: id,
@@ -118,16 +124,18 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     return start(kind, access, digest, parameters, write, detailsOf(set))
   }
 
+  async function parametersOf(kind: OperationKind, tenant: Tenant): Promise<Operation['parameters']> {
+    if (kind === 'destroy') return { tenant: JSON.parse(JSON.stringify(tenant)) as Json }
+    if (kind !== 'retry') return {}
+    // What was not to be served when it was made is not served because it is made again.
+    const making = (await store.history(tenant.id, 1_000)).find(each => isMaking(each.kind))
+    return { activate: making?.parameters.activate === true }
+  }
+
   async function find(id: string): Promise<Tenant> {
     const tenant = await store.find({ kind: 'id', value: id })
     if (tenant === undefined) throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${id}` })
     return tenant
-  }
-
-  /** What was said when it was made holds when it is made again. */
-  async function wasToBeActive(id: string): Promise<boolean> {
-    const making = (await store.history(id)).find(({ kind }) => isMaking(kind))
-    return making?.parameters.activate !== false
   }
 
   const changed = async (...args: Parameters<typeof change>): Promise<Tenant> => readOutcome(await change(...args))
@@ -192,7 +200,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (tenant !== undefined && confirm !== tenant.slug) {
         throw new TenancyError('CONFIRMATION_REQUIRED', { tenant: id, expected: tenant.slug })
       }
-      return destroyReport(await change('destroy', id, access))
+      // Confirmed is the tenant that has this slug: one that is changed until it begins is another.
+      const expected = access.expected ?? tenant?.version
+      return destroyReport(await change('destroy', id, { ...access, ...(expected === undefined ? {} : { expected }) }))
     },
     reconcile: reconcileOptions => reconcileAll({ store, perform, logger }, reconcileOptions),
     watch(every = 30_000) {

@@ -28,7 +28,7 @@ export async function ensureTenant(
       return await (now === undefined ? create(input, access) : retry(now.id, access))
     } catch (error) {
       const races: readonly ErrorCode[] =
-        now === undefined ? ['TENANT_EXISTS'] : ['TRANSITION_REFUSED', 'OPERATION_UNDERWAY']
+        now === undefined ? ['TENANT_EXISTS', 'OPERATION_UNDERWAY'] : ['TRANSITION_REFUSED', 'OPERATION_UNDERWAY']
       if (tries === attempts || !isTenancyError(error) || !races.includes(error.code)) throw error
     }
   }

@@ -23,7 +23,8 @@ export interface LifecycleHook {
   /** What it throws refuses the operation: nothing was written. Asked once for each operation, not when it is taken up again. */
   before?(intention: Intention): Awaitable<void>
   /**
-   * A step of the journal, behind the change of status: taken until it succeeds, so that it must be idempotent.
+   * A step of the journal, behind the change of status: taken until it succeeds, so that it must be idempotent. No more when the tenant is
+   * suspended or archived in the meantime, which waits for no hook; the audit then says that it was not told.
    *
    * @param tenant - as the operation left it; as it last was, when it is gone.
    */

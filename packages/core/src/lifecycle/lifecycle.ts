@@ -73,7 +73,10 @@ export interface Lifecycle {
   ensure(input: NewTenant, access: Omit<LifecycleAccess, 'key'>): Promise<Tenant>
   /** Serves a tenant that was made and not activated. */
   activate(id: string, access: ChangeAccess): Promise<Tenant>
-  /** Refuses a tenant until it is resumed: first in the record, then in each store. Resolves when nothing of it is under way. */
+  /**
+   * Refuses a tenant until it is resumed: first in the record, then in each store. Resolves when nothing of it is under way. Waits for no
+   * hook that an earlier operation could not tell.
+   */
   suspend(id: string, access: ChangeAccess): Promise<Tenant>
   resume(id: string, access: ChangeAccess): Promise<Tenant>
   /** Refuses a tenant for ever. Its data stays until {@link Lifecycle.destroy}. */

@@ -143,7 +143,9 @@ export function memoryTenantStore(): MemoryTenantStore {
     operationOf: async key => kept(keys.get(key) ?? '')?.operation,
     async unfinished(limit) {
       const now = performance.now()
-      const free = [...operations.values()].filter(each => isOpen(each) && each.until <= now)
+      const free = [...operations.values()]
+        .filter(each => isOpen(each) && each.until <= now)
+        .sort((a, b) => a.until - b.until)
       return free.slice(0, limit).map(({ operation }) => operation.id)
     },
     async history(tenant, limit = 100) {

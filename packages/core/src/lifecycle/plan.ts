@@ -24,6 +24,9 @@ export interface Plan {
   readonly after: readonly Step[]
 }
 
+/** The step of {@link PlanParts.settle}. */
+export const settling = 'settle'
+
 /** What plans are made from. */
 export interface PlanParts {
   readonly participants: readonly Participant[]
@@ -104,7 +107,7 @@ function suspendStep(participant: Participant, drain: number): Step[] {
 
 function settleStep(settle: number): Step[] {
   if (settle === 0) return []
-  return [{ name: 'settle', take: nothing(() => new Promise(resolve => setTimeout(resolve, settle))) }]
+  return [{ name: settling, take: nothing(() => new Promise(resolve => setTimeout(resolve, settle))) }]
 }
 
 function deprovisionStep(participant: Participant): Step[] {

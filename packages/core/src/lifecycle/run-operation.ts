@@ -1,7 +1,7 @@
 import { isTenancyError, TenancyError } from '../errors.ts'
 import type { Tenant } from '../tenant.ts'
 import { type Failure, failedOutcome, failureOf, outcomeOf } from './outcome.ts'
-import { isMaking, type Plan, type Step } from './plan.ts'
+import { isMaking, type Plan, type Step, settling } from './plan.ts'
 import type { Claim, JournalStep, Operation, Progress, TenantStore, TenantWrite } from './tenant-store.ts'
 import { type Transition, transitions } from './transitions.ts'
 
@@ -41,6 +41,8 @@ export async function runOperation(
   let current = tenant
   let operation = claim.operation
 
+  const lost = lostStep(['begun', 'undoing'])
+  if (lost !== undefined) return leave(lost)
   if (operation.state === 'running') {
     const isPast = () => journal.get(statusChange)?.state === 'done'
     let failure = isPast() ? undefined : await takeAll(steps)
@@ -78,7 +80,21 @@ export async function runOperation(
     return undefined
   }
 
+  /** A step that was begun by a participant that is not here, or is not what it was. A hook that is gone has nothing to end. */
+  function lostStep(states: readonly JournalStep['state'][]): { failure: Failure; cause: unknown } | undefined {
+    const ours = new Set([...steps.map(({ name }) => name), statusChange, settling])
+    const lost = [...journal.values()].find(
+      ({ name, state }) => states.includes(state) && !ours.has(name) && !name.endsWith('.after'),
+    )
+    if (lost === undefined) return undefined
+    const problems = [`no participant has the step ${lost.name}, which operation ${id} has begun`]
+    const cause = new TenancyError('CONFIG_INVALID', { source: 'createLifecycle', problems })
+    return { failure: failureOf(lost.name, cause), cause }
+  }
+
   async function undoAll(): Promise<{ failure: Failure; cause: unknown } | undefined> {
+    const lost = lostStep(['begun', 'done', 'undoing'])
+    if (lost !== undefined) return lost
     for (const step of [...steps].reverse()) {
       const known = journal.get(step.name)?.state
       if (known === undefined || known === 'undone' || step.undo === undefined) continue

@@ -154,7 +154,7 @@ export interface TenantStore extends TenantRegistry, AuditLog {
   operation(id: string): Promise<Operation | undefined>
   /** The operation that has this idempotency key. */
   operationOf(key: string): Promise<Operation | undefined>
-  /** Operations that are neither done nor failed and that nobody works on, the oldest first. */
+  /** Operations that are neither done nor failed and that nobody works on, those first that were left alone for the longest time. */
   unfinished(limit: number): Promise<readonly string[]>
   /** What was done to a tenant, the newest first, also behind its end. */
   history(tenant: string, limit?: number): Promise<readonly Operation[]>

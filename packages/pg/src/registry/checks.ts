@@ -82,6 +82,16 @@ const checks: readonly Check[] = [
     sql: `select 'trigger ' || t.tgname || ' of ' || r.name as object, 'is switched off.' as problem, format('alter table %s enable trigger %I', r.name, t.tgname) as fix
             from pg_trigger t join relations r on r.oid = t.tgrelid where r.own and starts_with(r.relname, 'registry_') and not t.tgisinternal and t.tgenabled not in ('O', 'A')`,
   },
+  {
+    // With "replica", the server runs no trigger (PostgreSQL documentation, session_replication_role).
+    ...{ id: 'P3', severity: 'error' },
+    sql: `select 'role ' || rolname as object, 'may set session_replication_role, which switches all guards off.' as problem,
+                 format('revoke set on parameter session_replication_role from public, %I', rolname) as fix
+            from reach where has_parameter_privilege(oid, 'session_replication_role', 'SET')
+          union all
+          select 'role ' || session_user, 'has session_replication_role ' || setting || ', which switches all guards off.', format('alter role %I reset session_replication_role', session_user)
+            from pg_settings where name = 'session_replication_role' and setting = 'replica'`,
+  },
 ]
 
 const triggersOf = `select t.tgname as name from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace

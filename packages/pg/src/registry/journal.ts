@@ -145,7 +145,15 @@ export function journal({
       checkWholeNumbers({ limit })
       await ready()
       const built = db.selectFrom('registry_operations').select('id').where('state', 'in', underway).where(isFree)
-      return (await rowsOf(asking(pool), built.orderBy('sequence').limit(limit))).map(({ id }) => id)
+      return (
+        await rowsOf(
+          asking(pool),
+          built
+            .orderBy('claimed_until', order => order.asc().nullsFirst())
+            .orderBy('sequence')
+            .limit(limit),
+        )
+      ).map(({ id }) => id)
     },
     async history(tenant, limit = 100) {
       checkWholeNumbers({ limit })

@@ -210,6 +210,14 @@ describePostgres('the guards of the registry', server => {
         expect(await placement('update tenantry.registry_placements set is_storage_key = false')).toBe('TN003')
         expect(await placement('delete from tenantry.registry_placements')).toBe('TN003')
       }
+      const { id: thief } = await create(db.registry, { placement: { server: 'eu' } })
+      const steal = `insert into tenantry.registry_placements (tenant, key, value, is_storage_key) values ($1, 'schema', 'T_kept', false)`
+      expect(await hand('runtime', steal, [thief])).toBe('23505')
+      const turn = `update tenantry.registry_placements set key = 'schema', value = 't_kept' where tenant = $1 and key = 'server'`
+      expect(await hand('runtime', turn, [thief])).toBe('23505')
+      expect(await refusal(create(db.open({ storageKeys: [] }), { placement: { schema: 't_kept' } }))).toBe(
+        'TENANT_EXISTS',
+      )
       const move = `update tenantry.registry_placements set value = 'us' where tenant = $1 and key = 'server'`
       expect(await hand('runtime', move, [id])).toBe('done')
       expect(await db.registry.find({ kind: 'id', value: id })).toMatchObject({

@@ -264,6 +264,16 @@ describePostgres('the journal of the registry', server => {
       expect(await db.registry.claim(operation.id, 60_000)).toBeUndefined()
     })
 
+    it('L2 what was tried last comes last, so that what cannot be ended holds up nothing behind it', async () => {
+      const [one, two] = [await beginCreation(), await beginCreation()].map(({ operation }) => operation.id)
+      const ours = async () => (await db.registry.unfinished(1_000)).filter(id => id === one || id === two)
+      expect(await ours()).toEqual([one, two])
+      const claim = await db.registry.claim(String(one), 60_000)
+      if (claim === undefined) throw new Error('Nobody has it.')
+      await db.registry.record(claim, 0, {})
+      expect(await ours()).toEqual([two, one])
+    })
+
     it('L9 a claim ends by the clock of the database, and whoever had it writes nothing behind the next one', async () => {
       const { operation } = await beginCreation()
       const first = await db.registry.claim(operation.id, 60_000)

@@ -113,6 +113,17 @@ describePostgres('the roles of the registry', server => {
     ])
   })
 
+  it('P3 P4 a role that can switch all guards off at once is found, and nothing starts', async () => {
+    const role = db.database.runtimeRole
+    const grant = `grant set on parameter session_replication_role to ${role}`
+    expect(await while_('admin', grant, undefined)).toEqual([`P3 role ${role}`])
+    await db.sql('admin', `alter role ${role} set session_replication_role = replica`)
+    const open = db.open({ pool: db.pool('runtime', { max: 1 }) })
+    expect((await open.verify()).map(({ id, object }) => `${id} ${object}`)).toEqual([`P3 role ${role}`])
+    for (const { fix } of await open.verify()) await db.sql('admin', fix)
+    await db.open({ pool: db.pool('runtime', { max: 1 }) }).ready()
+  })
+
   it('nothing is asked of an unsafe registry, unless that is wished', async () => {
     const unsafe = db.open({ pool: db.pool('owner') })
     for (const ask of [

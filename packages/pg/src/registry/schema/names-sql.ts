@@ -38,8 +38,9 @@ ${functionSql(
   if tg_op = 'DELETE' then return old; end if;
   if new.is_storage_key then
     ${keep(s, "'storage ' || new.key", 'new.value', 'new.tenant')}
-    if ${isOthers(s, "'storage ' || new.key", 'new.value', 'new.tenant')} then ${refuseTaken('registry_names_storage', 'This storage key', 'new.value')} end if;
   end if;
+  -- Also where it is not said to be one: it would lead to what the other tenant has all the same.
+  if ${isOthers(s, "'storage ' || new.key", 'new.value', 'new.tenant')} then ${refuseTaken('registry_names_storage', 'This storage key', 'new.value')} end if;
   return new;`,
 )}
 ${triggerSql(s, 'registry_placements', 'name', 'before insert or update or delete', 'registry_name_storage')}
