@@ -45,9 +45,9 @@ export function adminApi(platform: Platform, people: Directory, tokens: Tokens):
     response.json(brandingOf(await find(request)))
   })
   api.put('/organizations/:slug/branding', async (request, response) => {
-    const { id, settings } = await find(request)
+    const { id, settings, version } = await find(request)
     const next = { ...settings, branding: { ...checkBranding(request.body) } }
-    show(response, await lifecycle.setSettings(id, next, accessOf(request)))
+    show(response, await lifecycle.setSettings(id, next, { expected: version, ...accessOf(request) }))
   })
 
   const changes = { suspend: lifecycle.suspend, activate: lifecycle.resume, archive: lifecycle.archive }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createLifecycle, type LifecycleOptions, memoryTenantStore, type TenantStore } from '../src/index.ts'
-import { recorder } from './lifecycle-support.ts'
+import { dyingStore, Killed, recorder } from './lifecycle-support.ts'
 import { recorder as log } from './support.ts'
 
 const by = { actor: 'ops' }
@@ -135,6 +135,63 @@ describe('a life cycle under attack', () => {
     const late = createLifecycle({ store: racing, participants: [recorder('first')], logger: silent })
     await expect(late.destroy('a', { ...by, confirm: 'acme' })).rejects.toEqual(code('VERSION_CONFLICT'))
     expect(await statusOf(store)).toBe('provisioning')
+  })
+
+  it('L2 nor is a creation ended by a process without the participants that it was begun with', async () => {
+    const { store, first } = made()
+    const doomed = createLifecycle({
+      store: dyingStore(store, 2, 'before'),
+      participants: [first, recorder('second')],
+      lease: 100,
+      logger: silent,
+    })
+    await expect(doomed.create(acme, by)).rejects.toThrow(Killed)
+    await expect.poll(() => store.unfinished(1)).toHaveLength(1)
+    const bare = createLifecycle({ store, logger: silent })
+    expect(await bare.reconcile()).toMatchObject({ left: [{ reason: expect.stringContaining('first.provision') }] })
+    expect(await statusOf(store)).toBe('provisioning')
+    const whole = createLifecycle({ store, participants: [first, recorder('second')], logger: silent })
+    expect(await whole.reconcile()).toMatchObject({ done: [expect.any(String)] })
+    expect(await statusOf(store)).toBe('active')
+  })
+
+  it('L2 what a store throws for one operation keeps a reconciliation from no other', async () => {
+    const { store, first } = made()
+    const options = { participants: [first, recorder('second')], lease: 100, logger: silent }
+    for (const [id, nth] of [
+      ['a', 2],
+      ['b', 2],
+    ] as const) {
+      const doomed = createLifecycle({ ...options, store: dyingStore(store, nth, 'before') })
+      await expect(doomed.create({ id, slug: id, name: id }, by)).rejects.toThrow(Killed)
+    }
+    await expect.poll(() => store.unfinished(2)).toHaveLength(2)
+    let claims = 0
+    const claim: TenantStore['claim'] = (...args) =>
+      ++claims === 1
+        ? Promise.reject(Object.assign(new Error('password=hunter2'), { code: '40P01' }))
+        : store.claim(...args)
+    const outcome = await createLifecycle({ ...options, store: { ...store, claim } }).reconcile()
+    expect(outcome).toMatchObject({ done: [expect.any(String)], left: [{ reason: 'Error 40P01' }] })
+  })
+
+  it('L3 L12 a hook that hangs is left, and keeps no active tenant from being suspended', async () => {
+    const hangs = { name: 'mail', on: ['activate'] as const, after: () => new Promise<void>(() => undefined) }
+    const { lifecycle, store } = made({ hooks: [hangs], patience: 50 })
+    await expect(lifecycle.create(acme, by)).rejects.toEqual(code('OPERATION_INCOMPLETE'))
+    expect(await lifecycle.suspend('a', by)).toMatchObject({ status: 'suspended' })
+    expect(store.trail.some(({ details }) => JSON.stringify(details).includes('mail.after'))).toBe(true)
+  })
+
+  it('C16 what has erased and cannot prove it is told apart', async () => {
+    const { lifecycle, second } = made()
+    Reflect.deleteProperty(second, 'inventory')
+    await lifecycle.create(acme, by)
+    await lifecycle.archive('a', by)
+    expect(await lifecycle.destroy('a', { ...by, confirm: 'acme' })).toMatchObject({
+      proved: ['first'],
+      unproved: ['second'],
+    })
   })
 
   it('L3 L12 a hook that fails for ever does not keep an active tenant from being suspended', async () => {

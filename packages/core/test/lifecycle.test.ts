@@ -237,6 +237,7 @@ describe('the life of a tenant', () => {
       tenant: 'a',
       erased: [second, first].map(({ name }) => ({ participant: name, holdings: [{ kind: 'thing', name, count: 1 }] })),
       proved: ['second', 'first'],
+      unproved: [],
     })
     expect(await store.find({ kind: 'id', value: 'a' })).toBeUndefined()
     for (const taken of [{ slug: 'acme' }, { slug: 'apex' }, { id: 'a', slug: 'other' }]) {

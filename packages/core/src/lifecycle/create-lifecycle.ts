@@ -32,7 +32,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   checkWholeNumbers({ drain, settle, patience }, 0)
   checkWholeNumbers({ lease }, 100)
   checkNames([...participants, ...hooks].map(({ name }) => name))
-  const parts: PlanParts = { participants, hooks, drain, settle }
+  const parts: PlanParts = { participants, hooks, drain, settle, patience }
   const { planned, perform } = performer({ store, parts, lease, patience, announce: options.announce, logger })
 
   async function ask(
@@ -76,9 +76,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   ): Promise<Operation> {
     const id = uuidv7()
     const said = { actor, ...(reason === undefined ? {} : { reason }) }
-    const isBare = kind !== 'create' && kind !== 'destroy' && planned({ kind, parameters }).isBare
+    const { isBare: isNothing, steps } = planned({ kind, parameters })
+    const isBare = kind !== 'create' && kind !== 'destroy' && isNothing
+    // Whoever goes on with it must have all of them.
+    const named = steps.length === 0 ? parameters : { ...parameters, steps: steps.map(({ name }) => name) }
     const operation = {
-      ...{ id, kind, ...said, ...(key === undefined ? {} : { key }), digest, parameters },
+      ...{ id, kind, ...said, ...(key === undefined ? {} : { key }), digest, parameters: named },
       state: isBare ? ('done' as const) : ('running' as const),
     }
     const audit = { action: `tenant.${kind}`, ...said, details: { operation: id, ...details } }

@@ -25,6 +25,8 @@ export interface DestroyReport {
   readonly erased: readonly ParticipantHoldings[]
   /** Participants whose store was looked through afterwards, and had nothing left. */
   readonly proved: readonly string[]
+  /** Participants that have erased and cannot tell what is left. */
+  readonly unproved: readonly string[]
 }
 
 /** Reads the report off the journal, so that it is the same for whoever asks, whenever. */
@@ -37,5 +39,6 @@ export function destroyReport(operation: Operation): DestroyReport {
     if (name.endsWith('.deprovision')) erased.push({ participant, holdings: (result ?? []) as unknown as Holding[] })
     if (name.endsWith('.inventory')) proved.push(participant)
   }
-  return { tenant: operation.tenant, operation: operation.id, erased, proved }
+  const unproved = erased.map(({ participant }) => participant).filter(name => !proved.includes(name))
+  return { tenant: operation.tenant, operation: operation.id, erased, proved, unproved }
 }

@@ -30,7 +30,7 @@ export interface LifecycleOptions {
   readonly settle?: number
   /** Milliseconds after which another process may take over the operation of one that gives no sign of life. Default 10,000. */
   readonly lease?: number
-  /** Milliseconds that a caller waits for an operation that another process works on. Default 60,000. */
+  /** Milliseconds that a caller waits for an operation that another process works on, and that a hook's `after` may take. Default 60,000. */
   readonly patience?: number
   /** Whether archived tenants may be restored. Default `false`: archived is for ever (P13). */
   readonly allowRestore?: boolean

@@ -21,6 +21,11 @@ export function failureOf(step: string, error: unknown): Failure {
   return { step, reason: `${error.name.slice(0, 80)}${code}` }
 }
 
+/** The same for a log. */
+export function reasonOf(error: unknown): string {
+  return failureOf('', error).reason
+}
+
 /** The outcome of an operation that has ended well. */
 export function outcomeOf(tenant: Tenant): Json {
   return { tenant: JSON.parse(JSON.stringify(tenant)) as Json }

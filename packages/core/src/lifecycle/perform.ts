@@ -5,7 +5,7 @@ import type { RegistryChange } from '../registries/registry-changes.ts'
 import type { TenantKey } from '../registry.ts'
 import type { Tenant } from '../tenant.ts'
 import { snapshotOf } from '../tenant-snapshot.ts'
-import { readOutcome } from './outcome.ts'
+import { readOutcome, reasonOf } from './outcome.ts'
 import { type Plan, type PlanParts, planOf } from './plan.ts'
 import { leftError, runOperation } from './run-operation.ts'
 import type { Begun, Claim, Operation, TenantStore } from './tenant-store.ts'
@@ -50,7 +50,7 @@ export function performer({ store, parts, lease, patience, announce, logger }: P
       await announce?.(change)
     } catch (error) {
       logger.error(
-        { event: 'lifecycle.degraded', tenant: change.id, version: change.version, error: String(error) },
+        { event: 'lifecycle.degraded', tenant: change.id, version: change.version, reason: reasonOf(error) },
         'Other processes could not be told of a change; they see it once their caches expire.',
       )
     }

@@ -2,6 +2,7 @@ import { TenancyError } from '../errors.ts'
 import type { Erasure, Holding } from '../isolation.ts'
 import type { Json } from '../json.ts'
 import type { Tenant } from '../tenant.ts'
+import { within } from '../within.ts'
 import type { LifecycleHook } from './hook.ts'
 import type { Participant, StepKey } from './participant.ts'
 import type { OperationKind } from './transitions.ts'
@@ -35,13 +36,17 @@ export interface PlanParts {
   readonly drain: number
   /** Milliseconds until no process serves the tenant any more, where no server refuses it. */
   readonly settle: number
+  /** Milliseconds that a hook may take behind the change of status. */
+  readonly patience: number
 }
 
 /** The plan of an operation. The same in every process, as long as the life cycle is given the same parts. */
 export function planOf(kind: OperationKind, activates: boolean, parts: PlanParts): Plan {
   const { participants, hooks } = parts
   const kinds: readonly OperationKind[] = activates && isMaking(kind) ? [kind, 'activate'] : [kind]
-  const after = hooks.flatMap(hook => (hook.on.some(each => kinds.includes(each)) ? afterStep(hook) : []))
+  const after = hooks.flatMap(hook =>
+    hook.on.some(each => kinds.includes(each)) ? afterStep(hook, parts.patience) : [],
+  )
   switch (kind) {
     case 'create':
     case 'retry':
@@ -134,9 +139,11 @@ function proofStep(participant: Participant): Step[] {
   ]
 }
 
-function afterStep(hook: LifecycleHook): Step[] {
+function afterStep(hook: LifecycleHook, patience: number): Step[] {
   if (hook.after === undefined) return []
-  return [{ name: `${hook.name}.after`, take: nothing(async (tenant, key) => hook.after?.(tenant, key)) }]
+  // One that hangs would keep its tenant from being suspended.
+  const take = nothing((tenant, key) => within(patience, async () => hook.after?.(tenant, key)))
+  return [{ name: `${hook.name}.after`, take }]
 }
 
 function nothing(take: (tenant: Tenant, key: StepKey) => Promise<unknown> | undefined): Step['take'] {

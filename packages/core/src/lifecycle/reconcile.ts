@@ -1,6 +1,7 @@
 import { isTenancyError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { checkWholeNumbers } from '../whole-numbers.ts'
+import { reasonOf } from './outcome.ts'
 import type { Performer } from './perform.ts'
 import type { TenantStore } from './tenant-store.ts'
 
@@ -45,9 +46,8 @@ export async function reconcileAll(
       await perform({ operation, isNew: false })
       done.push(id)
     } catch (error) {
-      if (!isTenancyError(error)) throw error
-      if (error.code === 'OPERATION_FAILED') failed.push(id)
-      else left.push({ operation: id, reason: error.message })
+      if (isTenancyError(error) && error.code === 'OPERATION_FAILED') failed.push(id)
+      else left.push({ operation: id, reason: reasonOf(error) })
     }
     onProgress?.(index + 1, ids.length)
   }

@@ -80,16 +80,22 @@ export async function runOperation(
     return undefined
   }
 
-  /** A step that was begun by a participant that is not here, or is not what it was. A hook that is gone has nothing to end. */
+  /**
+   * A step that the operation was begun with, and whose participant is not here, or is not what it was. A hook that is gone has nothing
+   * to end.
+   */
   function lostStep(states: readonly JournalStep['state'][]): { failure: Failure; cause: unknown } | undefined {
     const ours = new Set([...steps.map(({ name }) => name), statusChange, settling])
-    const lost = [...journal.values()].find(
-      ({ name, state }) => states.includes(state) && !ours.has(name) && !name.endsWith('.after'),
+    const begun = [...journal.values()].flatMap(({ name, state }) =>
+      states.includes(state) && !name.endsWith('.after') ? [name] : [],
     )
+    const wanted = (claim.operation.parameters.steps ?? []) as readonly string[]
+    const unbegun = operation.state === 'running' ? wanted.filter(name => !journal.has(name)) : []
+    const lost = [...begun, ...unbegun].find(name => !ours.has(name))
     if (lost === undefined) return undefined
-    const problems = [`no participant has the step ${lost.name}, which operation ${id} has begun`]
+    const problems = [`no participant has the step ${lost}, which operation ${id} was begun with`]
     const cause = new TenancyError('CONFIG_INVALID', { source: 'createLifecycle', problems })
-    return { failure: failureOf(lost.name, cause), cause }
+    return { failure: failureOf(lost, cause), cause }
   }
 
   async function undoAll(): Promise<{ failure: Failure; cause: unknown } | undefined> {

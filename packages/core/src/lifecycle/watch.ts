@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../logger.ts'
+import { reasonOf } from './outcome.ts'
 import type { Reconciled } from './reconcile.ts'
 
 /**
@@ -22,7 +23,7 @@ export function watch(
         await reconcile(signal)
       } catch (error) {
         logger.error(
-          { event: 'lifecycle.reconcile.failed', error: String(error) },
+          { event: 'lifecycle.reconcile.failed', reason: reasonOf(error) },
           'Operations could not be reconciled.',
         )
       }

@@ -1,7 +1,7 @@
 import { TenancyError } from '../../errors.ts'
+import { within } from '../../within.ts'
 import type { ChangeBus, RegistryChange } from '../registry-changes.ts'
 import type { SharedLevel } from './shared-level.ts'
-import { within } from './within.ts'
 
 /** Milliseconds that the word of a change may take to one other side. */
 const patience = 2_000

@@ -2,10 +2,10 @@ import { isTenancyError, TenancyError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import type { TenantKey } from '../../registry.ts'
 import type { Tenant } from '../../tenant.ts'
+import { within } from '../../within.ts'
 import type { RegistryChange } from '../registry-changes.ts'
 import type { SharedEntries } from '../shared-entries.ts'
 import { readSharedTenant, writeSharedTenant } from './shared-tenant.ts'
-import { within } from './within.ts'
 
 /** The second level of a cache, which may be down. */
 export interface SharedLevel {
