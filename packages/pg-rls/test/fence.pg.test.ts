@@ -259,6 +259,22 @@ describePostgres('the fence of pg-rls and who sees the past', server => {
     }
   })
 
+  it('L3 rows are counted of one tenant also where no policy says whose they are', async () => {
+    const own = await fenceGround(server)
+    try {
+      await execute(
+        own.database.ownerUrl,
+        'create table loose (tenant_id text not null)',
+        `insert into loose values ('a'), ('a'), ('b')`,
+        `grant select on loose to ${own.database.runtimeRole}`,
+      )
+      const isolation = own.open({ onUnsafe: 'report' })
+      expect(await isolation.inventory?.(a)).toEqual([{ kind: 'rows', name: 'public.loose', count: 2 }])
+    } finally {
+      await own.close()
+    }
+  })
+
   it('L3 without a pool for it nothing is suspended, and a bad deadline or pool is refused', async () => {
     const isolation = ground.open()
     expect([isolation.suspend, isolation.resume]).toEqual([undefined, undefined])

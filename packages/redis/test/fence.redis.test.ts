@@ -23,9 +23,9 @@ describeRedis('the fence of redis-keyspace, which its users are', redis => {
     return client
   }
   /** One process. */
-  function isolation() {
+  function isolation(client = connect()) {
     const users = { admin: connect(), secret: secret('a secret of at least thirty-two characters') }
-    const keys = redisKeyspace({ client: connect(), users, logger: silent })
+    const keys = redisKeyspace({ client, users, logger: silent })
     onTestFinished(() => keys.close())
     return keys
   }
@@ -77,6 +77,27 @@ describeRedis('the fence of redis-keyspace, which its users are', redis => {
     await keeper.suspend?.(acme, 0)
     await keeper.resume?.(acme)
     expect(await keeper.inventory?.(acme)).toEqual([])
+  })
+
+  it('L3 a process that has not noticed yet that its connection ended is told no names by the administrator', async () => {
+    const [keeper, client, made] = [isolation(), connect(), [] as Redis[]]
+    const { duplicate } = client
+    client.duplicate = options => {
+      const own = duplicate.call(client, options)
+      made.push(own)
+      return own
+    }
+    await keeper.provision(acme)
+    const db = isolation(client).handle(() => acme)
+    await db.set('k', 'v')
+    const [own] = made
+    own?.stream.pause()
+    await keeper.suspend?.(acme, 0)
+    const told = await Promise.all([() => db.keys('*'), () => db.flushTenant()].map(work => codeOf(work())))
+    own?.stream.resume()
+    expect(told).not.toContain('no error')
+    await keeper.resume?.(acme)
+    await keeper.deprovision(acme)
   })
 
   it('L3 a suspended tenant is counted and erased', async () => {
