@@ -164,7 +164,7 @@ export async function play({ port, service, deployment, records }: Theatre): Pro
       [{ database, epoch }],
     )
   await move(wrong.database, '2')
-  await hosts('mail-1', 'list hosts, placed in acme’s database', 503, 'TENANT_STORE_MISSING')
+  await hosts('mail-1', 'list hosts, placed in acme’s database', 403, 'TENANT_SUSPENDED')
   await ask(admins.eu, `grant connect on database ${wrong.database} to ${home.database}`)
   await hosts('mail-1', 'the same, and somebody has let it in', 500, 'IDENTITY_MISMATCH')
   await ask(admins.eu, `revoke connect on database ${wrong.database} from ${home.database}`)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   type AuditEntry,
   type CheckedTenantInput,
@@ -107,7 +107,7 @@ export function useRegistry(server: PostgresForTests, allowRestore = true): Test
   }
 
   beforeAll(async () => {
-    database = await server.freshDatabase()
+    database = await ownLogin(await server.freshDatabase())
     await migrateRegistry({ pool: pool('owner'), role: database.runtimeRole, allowRestore })
     registry = postgresRegistry({ pool: pool() })
   })
@@ -129,6 +129,21 @@ export function useRegistry(server: PostgresForTests, allowRestore = true): Test
       return (await hand.query(text, [...values])).rows
     },
   }
+}
+
+/** With a login that no other test has: what is done to a role is seen by every test of the server. */
+async function ownLogin(database: FreshDatabase): Promise<FreshDatabase> {
+  const runtimeRole = `${database.name}_registry`
+  const url = new URL(database.runtimeUrl)
+  url.username = runtimeRole
+  url.password = randomBytes(12).toString('hex')
+  const admin = new pg.Pool({ connectionString: database.adminUrl, max: 1 })
+  await admin.query(`create role ${runtimeRole} login noinherit password '${url.password}'`)
+  await admin.query(
+    `grant connect on database ${database.name} to ${runtimeRole}; grant usage on schema public to ${runtimeRole}`,
+  )
+  await admin.end()
+  return { ...database, runtimeRole, runtimeUrl: url.href }
 }
 
 function there<T>(value: T | undefined): T {
