@@ -7,7 +7,7 @@ import { redisKeyspace, type TenantRedis } from '../src/index.ts'
 import { silent, tenantOf } from './support.ts'
 
 const [acme, globex] = [tenantOf('acme'), tenantOf('globex')]
-const races = Number(process.env.TENANTRY_RACES ?? 100)
+const races = Number(process.env.TENANTRY_RACES ?? 20)
 
 const codeOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -122,7 +122,7 @@ describeRedis('the fence of redis-keyspace, which its users are', redis => {
     await keys.deprovision(acme)
   })
 
-  it('L3 nothing lands behind the fence in a hundred races of four processes', async () => {
+  it('L3 nothing lands behind the fence in races of four processes', async () => {
     const keeper = isolation()
     await keeper.provision(acme)
     const admin = connect()
