@@ -34,7 +34,7 @@ describe('memoryRegistry', () => {
 
   it.each<[string, Partial<TenantInput>, string]>([
     ['id', { slug: 'b', domains: [] }, 'acme'],
-    ['id', { id: 'ACME', slug: 'b', domains: [] }, 'acme'],
+    ['id', { id: 'ACME', slug: 'b', domains: [] }, 'ACME'],
     ['slug', { id: 'b', domains: [] }, 'acme'],
     ['domain', { id: 'b', slug: 'b', domains: ['b.org', 'ACME.com.'] }, 'acme.com'],
   ])('C08 refuses a second tenant with the same %s', async (field, change, value) => {
@@ -59,7 +59,7 @@ describe('memoryRegistry', () => {
     })
   })
 
-  it('an update raises the version, and frees the old slug and domains', () => {
+  it('an update raises the version, and frees the old domains; a slug is never given again', async () => {
     const registry = memoryRegistry([acme])
     expect(registry.update('acme', { slug: 'zenith', domains: ['acme.com', 'zenith.org'] })).toMatchObject({
       version: 2,
@@ -70,7 +70,8 @@ describe('memoryRegistry', () => {
       'acme',
       'acme',
     ])
-    expect(registry.add({ id: 'new', slug: 'acme', name: 'New', domains: ['acme.org'] }).id).toBe('new')
+    await refusal('TENANT_EXISTS', () => registry.add({ id: 'new', slug: 'acme', name: 'New' }))
+    expect(registry.add({ id: 'new', slug: 'new', name: 'New', domains: ['acme.org'] }).id).toBe('new')
   })
 
   it('an update that is refused changes nothing', async () => {
@@ -131,19 +132,20 @@ describe('memoryRegistry', () => {
       fc.property(fc.array(change, { maxLength: 30 }), changes => {
         const registry = memoryRegistry()
         let model: { id: string; slug: string; domain: string }[] = []
+        const given = new Map<string, string>()
         for (const { adds, ...wanted } of changes) {
           const next = { ...wanted, domain: wanted.domain.toLowerCase() }
           const others = model.filter(({ id }) => adds || id !== next.id)
           const exists = model.some(({ id }) => id === next.id)
-          const taken = others.some(
-            one =>
-              one.id.toLowerCase() === next.id.toLowerCase() || one.slug === next.slug || one.domain === next.domain,
-          )
+          const taken =
+            (given.get(next.slug) ?? next.id) !== next.id ||
+            others.some(one => one.id.toLowerCase() === next.id.toLowerCase() || one.domain === next.domain)
           const input = { slug: next.slug, name: 'Any', domains: [wanted.domain] }
           const act = () => (adds ? registry.add({ ...input, id: next.id }) : registry.update(next.id, input))
           if (taken || (!adds && !exists)) expect(act).toThrow()
           else {
             act()
+            given.set(next.slug, next.id)
             model = [...others, next]
           }
           for (const value of ['a', 'b', 'c', 'd']) {
