@@ -1,3 +1,5 @@
+import type { Principal } from './principal.ts'
+
 /** Who looks across tenants, and why. Both are logged, and written to the audit. */
 export interface SystemAccess {
   readonly actor: string
@@ -15,14 +17,24 @@ export interface ImpersonationEvidence {
   readonly until: number
 }
 
+/** One source that named the tenant of a request. */
+export interface EvidenceSource {
+  /** The resolver's name. */
+  readonly resolver: string
+  readonly trust: 'verified' | 'asserted'
+  readonly principal?: Principal
+}
+
 /**
  * How a unit of work came to its tenant. Frozen. What is entered again inside keeps the evidence of the outermost.
  *
- * - `run`: the application entered it, for a request, say. `resume`: a job's envelope named it.
+ * - `request`: a request named it. `sources` are what did, in the order of the chain; none for the default tenant.
+ * - `run`: the application entered it. `resume`: a job's envelope named it.
  * - `system`: it was entered from the system scope, or is the system scope.
  * - `impersonation`: somebody acts in the place of somebody else.
  */
 export type Evidence =
+  | { readonly by: 'request'; readonly sources: readonly EvidenceSource[] }
   | { readonly by: 'run' }
   | { readonly by: 'resume' }
   | ({ readonly by: 'system' } & SystemAccess)

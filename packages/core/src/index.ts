@@ -23,7 +23,7 @@ export {
   tenancyErrorOf,
 } from './errors.ts'
 export type { Listener, TenancyEvents } from './events.ts'
-export type { Evidence, ImpersonationEvidence, SystemAccess } from './evidence.ts'
+export type { Evidence, EvidenceSource, ImpersonationEvidence, SystemAccess } from './evidence.ts'
 export { type FilesParticipantOptions, filesParticipant } from './files/files-participant.ts'
 export { type FileMode, type TenantFiles, type TenantFilesOptions, tenantFiles } from './files/tenant-files.ts'
 export { objectKey, tenantPrefix } from './files/tenant-prefix.ts'
@@ -54,6 +54,7 @@ export type {
 } from './lifecycle/tenant-store.ts'
 export { assertTransition, type OperationKind, type Transition, transitions } from './lifecycle/transitions.ts'
 export { consoleLogger, type Logger } from './logger.ts'
+export type { Principal } from './principal.ts'
 export { type Problem, problemOf } from './problem.ts'
 export {
   type CachedRegistry,

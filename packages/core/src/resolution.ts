@@ -1,4 +1,6 @@
 import { type AnyTenancyError, isTenancyError, TenancyError } from './errors.ts'
+import type { EvidenceSource } from './evidence.ts'
+import { frozenPrincipal } from './principal.ts'
 import { describeKey, findTenant, type TenantKey, type TenantRegistry } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 import type { Match, Resolver } from './resolver.ts'
@@ -33,6 +35,8 @@ export interface Step {
   readonly by: string
   readonly key?: TenantKey
   readonly trust?: Match['trust']
+  /** The id of the credential that was verified. */
+  readonly credential?: string
   /** The id of the tenant that the key names. */
   readonly tenant?: string
   /** What is wrong with the signal. */
@@ -63,8 +67,13 @@ export interface ChainOptions extends ServableOptions {
 
 /** A decision and its trace: either a tenant, or the error that refuses the request. */
 export type Decision =
-  | { readonly tenant: Tenant; readonly error?: never; readonly trace: Trace }
-  | { readonly tenant?: never; readonly error: TenancyError; readonly trace: Trace }
+  | {
+      readonly tenant: Tenant
+      readonly sources: readonly EvidenceSource[]
+      readonly error?: never
+      readonly trace: Trace
+    }
+  | { readonly tenant?: never; readonly sources?: never; readonly error: TenancyError; readonly trace: Trace }
 
 interface Found {
   readonly by: string
@@ -76,6 +85,12 @@ interface Found {
 /** A verified source whose tenant does not exist, or must look so. */
 interface Missing extends Found {
   readonly hidden: Tenant | undefined
+}
+
+function sourceOf({ by, match }: Found): EvidenceSource {
+  const { trust, principal } = match
+  const who = trust === 'verified' && principal !== undefined ? { principal: frozenPrincipal(principal) } : {}
+  return Object.freeze({ resolver: by, trust, ...who })
 }
 
 /**
@@ -102,6 +117,8 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
       continue
     }
     const step: Found['step'] = { by, key: match.key, trust: match.trust }
+    const credential = match.trust === 'verified' ? match.principal?.credential : undefined
+    if (credential !== undefined) step.credential = credential
     steps.push(step)
     found.push({ by, match, step })
     if (options.onConflict === 'first') break
@@ -188,7 +205,11 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
       if (!isTenancyError(error)) throw error
       return refuse('inactive', error, `${reason} It is ${candidate.status}.`)
     }
-    return { tenant: candidate, trace: { outcome, steps, tenant: candidate.id, reason } }
+    return {
+      tenant: candidate,
+      sources: Object.freeze(found.map(sourceOf)),
+      trace: { outcome, steps, tenant: candidate.id, reason },
+    }
   }
 
   function refuse(outcome: Outcome, error: AnyTenancyError | TenancyError, reason: string): Decision {

@@ -1,4 +1,5 @@
 import type { Awaitable } from './awaitable.ts'
+import type { Principal } from './principal.ts'
 import type { TenantKey } from './registry.ts'
 import type { RequestView } from './request-view.ts'
 
@@ -12,6 +13,8 @@ export interface Match {
   readonly trust: 'verified' | 'asserted'
   /** An unknown tenant here may be served by the default tenant, where one is configured. Only for addresses. */
   readonly fallback?: boolean
+  /** Who calls. Only with `verified`: what is asserted proves nobody. */
+  readonly principal?: Principal | undefined
 }
 
 /** One way in which a request can name its tenant. */

@@ -3,7 +3,7 @@ import { warnOfSecondCopy } from './copies.ts'
 import { readEnvelope, type TenantEnvelope } from './envelope.ts'
 import { TenancyError } from './errors.ts'
 import { createEvents, type Listener, type TenancyEvents } from './events.ts'
-import type { Evidence } from './evidence.ts'
+import type { Evidence, EvidenceSource } from './evidence.ts'
 import { type ForEachOptions, forEachTenant } from './for-each.ts'
 import { assertLasts, type ImpersonatedWork, impersonations } from './impersonation.ts'
 import type { Isolation } from './isolation.ts'
@@ -71,6 +71,15 @@ export interface Tenancy extends SystemWork, ImpersonatedWork {
    * `TENANT_NOT_READY`, `TENANT_AMBIGUOUS`, `TENANT_UNVERIFIED`, or what a resolver throws.
    */
   resolve(request: RequestView): Promise<Tenant>
+  /**
+   * Runs a unit of work as the tenant of a request; doors do so. Inside, {@link Tenancy.evidence} says which sources named the tenant,
+   * and who calls.
+   *
+   * @throws {TenancyError} as {@link Tenancy.resolve} and {@link Tenancy.run}
+   * @example
+   * await tenancy.serve(nodeRequestView(request), tenant => tenant.slug) // 'acme'
+   */
+  serve<T>(request: RequestView, fn: (tenant: Tenant) => T): Promise<Awaited<T>>
   /** Why a request is sent where it is sent: what {@link Tenancy.resolve} would decide, and each resolver's answer. */
   explain(request: RequestView): Promise<Trace>
   /** The handle of whichever tenant is current when it is used. */
@@ -100,6 +109,12 @@ export interface Tenancy extends SystemWork, ImpersonatedWork {
   forEach(fn: (tenant: Tenant) => unknown, options?: ForEachOptions): Promise<number>
   /** Hears of resolutions, refusals and system access. Returns a function that stops it. */
   on<K extends keyof TenancyEvents>(kind: K, listener: Listener<K>): () => void
+}
+
+/** What a request is served for, and why. */
+interface Served {
+  readonly tenant: Tenant
+  readonly sources: readonly EvidenceSource[]
 }
 
 const byRun: Evidence = Object.freeze({ by: 'run' })
@@ -186,16 +201,17 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     return { v: 2, tenant, impersonation: { actor, as, reason, until } }
   }
 
-  async function resolve(request: RequestView): Promise<Tenant> {
+  async function decided(request: RequestView): Promise<Served> {
     // The query may carry credentials, so only the path is logged.
     const asked = { target: request.target.split(/[?#]/, 1)[0], host: request.header('host')[0] }
-    const { tenant, error, trace } = await decide(chain, request).catch((broken: unknown) => {
+    const { tenant, sources, error, trace } = await decide(chain, request).catch((broken: unknown) => {
       logger.error({ event: 'tenancy.failed', ...asked }, 'A resolver or the registry broke.')
       throw broken
     })
     if (error !== undefined) {
       logger.warn({ event: 'tenancy.refused', ...asked, ...trace }, error.message)
       events.emit('refused', { trace })
+      if (trace.outcome === 'ambiguous') await disagreed(trace)
       throw error
     }
     if (trace.outcome === 'defaulted') {
@@ -204,7 +220,23 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     } else {
       events.emit('resolved', { trace })
     }
-    return tenant
+    return { tenant, sources }
+  }
+
+  /** Whoever has a credential of one tenant and names another is an attacker or a mistake; both must be known. */
+  async function disagreed({ steps, code }: Trace): Promise<void> {
+    const named = steps.filter(step => step.key !== undefined)
+    const sources = named.map(({ by, tenant = null, credential = null }) => ({ by, tenant, credential }))
+    await options.audit?.audit({
+      action: 'request.refused',
+      actor: 'a request',
+      details: { code: code ?? null, sources },
+    })
+  }
+
+  async function serve<T>(request: RequestView, fn: (tenant: Tenant) => T): Promise<Awaited<T>> {
+    const { tenant, sources } = await decided(request)
+    return await enter(tenant, Object.freeze({ by: 'request', sources }), () => fn(tenant))
   }
 
   async function resume<T>(envelope: unknown, fn: () => T): Promise<Awaited<T>> {
@@ -231,7 +263,8 @@ export function createTenancy(options: TenancyOptions): Tenancy {
     ...system,
     impersonate: impersonation.impersonate,
     bind: context.bind,
-    resolve,
+    resolve: async request => (await decided(request)).tenant,
+    serve,
     explain: async request => (await decide(chain, request)).trace,
     handle: isolation => isolation.handle(current),
     capture,

@@ -20,23 +20,23 @@ declare global {
  */
 export function tenantMiddleware(tenancy: Tenancy): RequestHandler {
   return async (request, response, next) => {
-    let tenant: Tenant
+    let run: Run
     try {
-      tenant = await tenancy.resolve(nodeRequestView(request))
+      run = await tenancy.serve(nodeRequestView(request), tenant => {
+        request.tenant = tenant
+        const bound = tenancy.bind(here) as Run
+        bindMessage(request, bound)
+        bindMessage(response, bound)
+        return bound
+      })
     } catch (error) {
       // Headers that are sent already leave nothing to answer; Express's own handler then closes the connection.
       return isTenancyError(error) && !response.headersSent ? sendProblem(response, error) : next(error)
     }
-    tenancy.run(tenant, () => {
-      request.tenant = tenant
-      const run = tenancy.bind(here) as typeof here
-      bindMessage(request, run)
-      bindMessage(response, run)
-      next()
-    })
+    run(next)
   }
 }
 
-function here<T>(fn: () => T): T {
-  return fn()
-}
+type Run = <T>(fn: () => T) => T
+
+const here: Run = fn => fn()

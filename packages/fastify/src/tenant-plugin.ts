@@ -40,9 +40,9 @@ const plugin: FastifyPluginAsync<TenantPluginOptions> = async (scope, { tenancy 
       request.tenant = tenant
       for (const message of [request.raw, reply.raw]) bindMessage(message, run)
     }
-    const found = tenancy.resolve(nodeRequestView(request.raw))
+    const entered = tenancy.serve(nodeRequestView(request.raw), enter)
     // What `done` itself throws is no refusal: it is not called where a rejection is caught.
-    found.then(tenant => tenancy.run(tenant, () => enter(tenant))).then(() => inContext(request, done), done)
+    entered.then(() => inContext(request, done), done)
   })
   // What ran before may have called back in another request's context: that of a connection they share, say.
   scope.addHook('preValidation', reenter).addHook('preHandler', reenter)
