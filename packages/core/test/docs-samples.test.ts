@@ -1,16 +1,22 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-// Whatever a sample's own package does not depend on, it finds where an application would have it.
-const application = join(root, 'examples/quickstart/sample.ts')
+// Whatever a sample's own package does not depend on, it finds where an application would have it; a page in docs has no package.
+const applications = ['examples/quickstart', 'benchmarks', 'packages/mongo', 'packages/redis'].map(place =>
+  join(root, place, 'sample.ts'),
+)
 
-const pages = [root, ...readdirSync(join(root, 'packages')).map(name => join(root, 'packages', name))]
+const readmes = [root, ...readdirSync(join(root, 'packages')).map(name => join(root, 'packages', name))]
   .map(folder => join(folder, 'README.md'))
   .filter(page => existsSync(page))
+const docs = readdirSync(join(root, 'docs'))
+  .map(name => join(root, 'docs', name))
+  .filter(page => page.endsWith('.md') && /^```ts\b/m.test(readFileSync(page, 'utf8')))
+const pages = [...readmes, ...docs]
 
 // A block with imports begins a module; one without goes on with the module before. Each line keeps its place in the page.
 function samplesOf(page: string): Map<string, string> {
@@ -30,7 +36,7 @@ function samplesOf(page: string): Map<string, string> {
   })
   return new Map(
     samples.map((sample, n) => [
-      join(dirname(page), `README.sample-${n + 1}.ts`),
+      join(dirname(page), `${basename(page, '.md')}.sample-${n + 1}.ts`),
       `${Array.from(sample, line => line ?? '').join('\n')}\nexport {}\n`,
     ]),
   )
@@ -62,12 +68,13 @@ function compile(): ts.Program {
       const own = from(file)
       if (own.resolvedModule !== undefined || !texts.has(file)) return own
       // A file that a sample speaks of stands in the package's fixtures, where it is run.
-      return from(literal.text.startsWith('.') ? join(dirname(file), 'test/fixtures/sample.ts') : application)
+      const places = literal.text.startsWith('.') ? [join(dirname(file), 'test/fixtures/sample.ts')] : applications
+      return places.map(from).find(found => found.resolvedModule !== undefined) ?? own
     })
   return ts.createProgram([...texts.keys()], options, host)
 }
 
-describe('the samples of every README compile', () => {
+describe('the samples of every README, and of the pages in docs, compile', () => {
   const program = compile()
 
   it.each(pages.map(page => [relative(root, page), page]))('%s', (_, page) => {
@@ -85,7 +92,7 @@ describe('the samples of every README compile', () => {
     expect(found).toEqual([])
   })
 
-  it.each(pages.map(page => [relative(root, page), page]))('and there are some in %s', (_, page) => {
+  it.each(readmes.map(page => [relative(root, page), page]))('and there are some in %s', (_, page) => {
     expect(samples.get(page)?.size).toBeGreaterThan(0)
   })
 })
