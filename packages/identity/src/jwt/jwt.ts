@@ -1,7 +1,7 @@
 import { consoleLogger, isTenancyError, isTenantId, type Resolver, TenancyError } from '@tenantry/core'
 import { errors, jwtVerify } from 'jose'
+import { credentialOf, invalid } from '../credential-header.ts'
 import { type CheckedIssuer, checkIssuer, typeOf } from './check-issuer.ts'
-import { credentialOf, invalid } from './credential-header.ts'
 import type { JwtOptions } from './jwt-options.ts'
 import { readToken, type UnverifiedToken } from './read-token.ts'
 

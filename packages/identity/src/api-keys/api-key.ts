@@ -1,8 +1,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Resolver } from '@tenantry/core'
+import { credentialOf, invalid } from '../credential-header.ts'
 import { parseApiKey } from './api-key-format.ts'
 import type { ApiKeyRecord, ApiKeyStore } from './api-key-store.ts'
-import { credentialOf, invalid } from './credential-header.ts'
 
 /** Options of {@link apiKey}. */
 export interface ApiKeyOptions {
