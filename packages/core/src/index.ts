@@ -76,8 +76,7 @@ export type { SharedAnswer, SharedEntries, SharedPut } from './registries/shared
 export { tenantParameters } from './registries/tenant-parameters.ts'
 export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
-export type { Outcome, Step, Trace } from './resolution.ts'
-export type { Match, Resolver } from './resolver.ts'
+export type { Grant, Match, Resolver } from './resolver.ts'
 export { type GatewayProof, type HeaderOptions, header } from './resolvers/header.ts'
 export { type HostOptions, host } from './resolvers/host.ts'
 export { type PathOptions, path } from './resolvers/path.ts'
@@ -104,4 +103,5 @@ export {
   type TenantInput,
 } from './tenant-input.ts'
 export { frozenTenant } from './tenant-snapshot.ts'
+export type { Outcome, Step, Trace } from './trace.ts'
 export { checkWholeNumbers } from './whole-numbers.ts'
