@@ -1,5 +1,11 @@
-import { isTenantId, TenancyError } from '@tenantry/core'
-import type { ApiKeyRecord, ApiKeyStore } from './api-key-store.ts'
+import {
+  type ApiKeyRecord,
+  type ApiKeyStore,
+  type ApiKeyUse,
+  checkWholeNumbers,
+  isTenantId,
+  TenancyError,
+} from '@tenantry/core'
 
 /** API keys in this process's memory: for tests, demos and keys that are known at start. */
 export interface MemoryApiKeys extends ApiKeyStore {
@@ -7,6 +13,14 @@ export interface MemoryApiKeys extends ApiKeyStore {
   add(record: ApiKeyRecord): void
   /** Refuses the key from now on. Idempotent; an id that no key has is none to refuse. */
   revoke(id: string): void
+  /**
+   * Puts another key in the place of one, which is good for `overlap` milliseconds more, or until it would have ended.
+   *
+   * @throws {TenancyError} `ARGUMENT_INVALID` as {@link MemoryApiKeys.add}, for a key of another tenant, and for one that is not there or is
+   * revoked.
+   */
+  replace(id: string, next: ApiKeyRecord, options: { readonly overlap: number }): void
+  noteUses(uses: readonly ApiKeyUse[]): void
 }
 
 /**
@@ -22,19 +36,33 @@ export function memoryApiKeys(records: readonly ApiKeyRecord[] = []): MemoryApiK
   function bad(field: string, rule: string): TenancyError {
     return new TenancyError('ARGUMENT_INVALID', { field: `record.${field}`, rule })
   }
+  const withId = (id: string) => [...byHash.values()].find(record => record.id === id)
+  const put = (record: ApiKeyRecord) => void byHash.set(record.hash, Object.freeze({ ...record }))
   const store: MemoryApiKeys = {
     find: (_, hash) => byHash.get(hash),
     add(record) {
       if (!isTenantId(record.tenantId)) throw bad('tenantId', 'must be the id of a tenant')
       if (!/^[0-9a-f]{64}$/.test(record.hash)) throw bad('hash', 'must be a SHA-256 in lower-case hexadecimal')
       if (byHash.has(record.hash)) throw bad('hash', 'must be that of a new key')
-      if ([...byHash.values()].some(({ id }) => id === record.id)) throw bad('id', 'must be that of a new key')
-      byHash.set(record.hash, Object.freeze({ ...record }))
+      if (withId(record.id) !== undefined) throw bad('id', 'must be that of a new key')
+      put(record)
     },
     revoke(id) {
-      for (const record of [...byHash.values()]) {
-        if (record.id === id && record.revokedAt === undefined)
-          byHash.set(record.hash, Object.freeze({ ...record, revokedAt: Date.now() }))
+      const record = withId(id)
+      if (record !== undefined && record.revokedAt === undefined) put({ ...record, revokedAt: Date.now() })
+    },
+    replace(id, next, { overlap }) {
+      checkWholeNumbers({ overlap }, 0)
+      const record = withId(id)
+      if (record === undefined || record.revokedAt !== undefined || record.tenantId !== next.tenantId)
+        throw new TenancyError('ARGUMENT_INVALID', { field: 'id', rule: 'must be that of a good key of this tenant' })
+      store.add(next)
+      put({ ...record, expiresAt: Math.min(record.expiresAt ?? Number.POSITIVE_INFINITY, Date.now() + overlap) })
+    },
+    noteUses(uses) {
+      for (const { id, at } of uses) {
+        const record = withId(id)
+        if (record !== undefined && at > (record.lastUsedAt ?? 0)) put({ ...record, lastUsedAt: at })
       }
     },
   }
