@@ -12,7 +12,7 @@ export interface Identity {
   /** The claim in which the value stands, as `ClaimMappings` has it. Default: none in particular, and no token leads here by it. */
   readonly claim?: string
   readonly value: string
-  /** What whoever has it is in the tenant. To change it, remove the identity and add it again. */
+  /** What whoever has it is in the tenant. To change it, add the identity again. */
   readonly role?: string | null
 }
 
@@ -23,7 +23,7 @@ export interface Identities extends ClaimMappings {
   /** All identities of a tenant. */
   identities(tenant: string): Promise<readonly Identity[]>
   /**
-   * Gives an identity to a tenant, with an entry in the audit. Does nothing when it has it.
+   * Gives an identity to a tenant, with an entry in the audit. Does nothing when it has it, with this role.
    *
    * @throws {TenancyError} `TENANT_EXISTS` when it is another tenant's; `TENANT_NOT_FOUND`.
    */
@@ -34,6 +34,14 @@ export interface Identities extends ClaimMappings {
 
 export function identitiesOf(terms: ChangeTerms): Identities {
   const { pool, db, ready } = terms
+  const oneOf = (tenant: string, { issuer, claim = '', value }: Identity) =>
+    db
+      .deleteFrom('registry_identities')
+      .where('tenant', '=', tenant)
+      .where('issuer', '=', issuer)
+      .where('claim', '=', claim)
+      .where('value', '=', value)
+
   return {
     async identityClaims(issuer) {
       await ready()
@@ -69,14 +77,19 @@ export function identitiesOf(terms: ChangeTerms): Identities {
     },
     async identities(tenant) {
       await ready()
-      const own = db
-        .selectFrom('registry_identities')
-        .select(['issuer', 'claim', 'value', 'role'])
-        .where('tenant', '=', tenant)
-      return rowsOf(asking(pool), own.orderBy('issuer').orderBy('claim').orderBy('value'))
+      const own = db.selectFrom('registry_identities').select(['issuer', 'claim', 'value', 'role'])
+      const of = own.where('tenant', '=', tenant).orderBy('issuer').orderBy('claim').orderBy('value')
+      const rows = await rowsOf(asking(pool), of)
+      return rows.map(({ issuer, claim, value, role }) => ({
+        ...{ issuer, value, ...(claim !== '' && { claim }), ...(role !== null && { role }) },
+      }))
     },
     addIdentity(tenant, { issuer, claim = '', value, role = null }, act) {
-      const entry = { action: 'tenant.identity.add', tenant, details: { issuer, claim, value, role } }
+      const entry = {
+        action: 'tenant.identity.add',
+        tenant,
+        details: { issuer, value, ...(claim !== '' && { claim }), ...(role !== null && { role }) },
+      }
       return changeByHand(terms, entry, act, async query => {
         if ((await readTenant(query, db, tenant)) === undefined)
           throw new TenancyError('TENANT_NOT_FOUND', { key: `id ${tenant}` })
@@ -85,22 +98,27 @@ export function identitiesOf(terms: ChangeTerms): Identities {
         if (added.length > 0) return true
         const same = db
           .selectFrom('registry_identities')
-          .select('tenant')
+          .select(['tenant', 'role'])
           .where('issuer', '=', issuer)
           .where('claim', '=', claim)
           .where('value', '=', value)
         const [owner] = await rowsOf(query, same)
         if (owner?.tenant !== tenant)
           throw new TenancyError('TENANT_EXISTS', { field: 'identity', value: `${issuer}, ${value}` })
-        return false
+        if (owner.role === role) return false
+        await rowsOf(query, oneOf(tenant, { issuer, claim, value }))
+        await rowsOf(query, insert)
+        return true
       })
     },
     removeIdentity(tenant, { issuer, claim = '', value }, act) {
-      const entry = { action: 'tenant.identity.remove', tenant, details: { issuer, claim, value } }
+      const entry = {
+        action: 'tenant.identity.remove',
+        tenant,
+        details: { issuer, value, ...(claim !== '' && { claim }) },
+      }
       return changeByHand(terms, entry, act, async query => {
-        const own = db.deleteFrom('registry_identities').where('tenant', '=', tenant)
-        const one = own.where('issuer', '=', issuer).where('claim', '=', claim).where('value', '=', value)
-        return (await rowsOf(query, one.returning('tenant'))).length > 0
+        return (await rowsOf(query, oneOf(tenant, { issuer, claim, value }).returning('tenant'))).length > 0
       })
     },
   }
