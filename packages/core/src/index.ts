@@ -12,6 +12,13 @@ export { type BrandingStyle, brandingStyle } from './branding/branding-style.ts'
 export { type PublicBrandingOptions, publicBranding } from './branding/public-branding.ts'
 export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
 export { hasDuplicateMembers } from './duplicate-members.ts'
+export type {
+  EnrolmentAttempt,
+  EnrolmentPool,
+  EnrolmentRedemption,
+  EnrolmentStore,
+  EnrolmentToken,
+} from './enrolment-store.ts'
 export type { TenantEnvelope } from './envelope.ts'
 export {
   type AnyTenancyError,

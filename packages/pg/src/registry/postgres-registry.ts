@@ -1,4 +1,12 @@
-import { consoleLogger, type Finding, type Logger, safeStart, TenancyError, type TenantStore } from '@tenantry/core'
+import {
+  consoleLogger,
+  type EnrolmentStore,
+  type Finding,
+  type Logger,
+  safeStart,
+  TenancyError,
+  type TenantStore,
+} from '@tenantry/core'
 import type pg from 'pg'
 import { quoteIdentifier } from '../identifier.ts'
 import { asking } from './ask.ts'
@@ -6,6 +14,7 @@ import { writeAudit } from './audit-entry.ts'
 import { type AuditTrail, auditTrail } from './audit-trail.ts'
 import { type Act, changeByHand } from './change-by-hand.ts'
 import { registryFindings } from './checks.ts'
+import { postgresEnrolment } from './enrolment/postgres-enrolment.ts'
 import { type Identities, identitiesOf } from './identities.ts'
 import { journal } from './journal.ts'
 import { lookups } from './lookups.ts'
@@ -51,6 +60,8 @@ export interface PostgresRegistry extends TenantStore, Identities, TenantSecrets
    * @throws {TenancyError} `TENANT_NOT_FOUND` when the tenant has no such domain.
    */
   verifyDomain(tenant: string, domain: string, act: Act): Promise<void>
+  /** Pools and tokens with which agents enter tenants, for `createEnrolment` of `@tenantry/identity`. */
+  readonly enrolment: EnrolmentStore
 }
 
 /**
@@ -79,6 +90,7 @@ export function postgresRegistry(options: PostgresRegistryOptions): PostgresRegi
     ...identitiesOf(terms),
     ...tenantSecrets(terms, options),
     ...auditTrail(terms),
+    enrolment: postgresEnrolment({ pool, schema, ready }),
     ready,
     verify,
     async audit(entry) {
