@@ -197,6 +197,9 @@ export function enrolmentLaws(make: () => Promise<EnrolmentSubject>): void {
       expect([...seen]).toHaveLength(1)
       expect(bound).toHaveLength(1)
       await redeem(good.text)
+      // Nothing was taken of what was refused because of its tenant.
+      await subject.setStatus('b', 'active')
+      await redeem(ofB.text)
     })
 
     it('C31 may be for several, each once', async () => {

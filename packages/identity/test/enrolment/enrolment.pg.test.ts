@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cachedRegistry, checkTenantInput, createTenancy, type TenantStore } from '@tenantry/core'
+import { checkTenantInput, createTenancy, type TenantStore } from '@tenantry/core'
 import { migrateRegistry, type PostgresRegistry, postgresRegistry } from '@tenantry/pg/registry'
 import { describePostgres } from '@tenantry/servers/vitest'
 import pg from 'pg'
@@ -136,8 +136,10 @@ describePostgres('enrolment in Postgres', server => {
 
   it('C31 E11 a token, a pool and a tenant that are revoked or suspended are dead for four registries at once', async () => {
     const others = Array.from({ length: 4 }, () => another())
-    // Each of them believes for an hour that the tenant is active.
-    const stale = others.map(each => enrolmentOf(each, cachedRegistry(each, { ttl: 3_600_000 })))
+    // Each of them believes for ever that the tenant is active.
+    const believed = await registry.find({ kind: 'id', value: 'b' })
+    expect(believed?.status).toBe('active')
+    const stale = others.map(each => enrolmentOf(each, { find: async () => believed }))
     const make = async () => {
       const here = enrolmentOf(registry)
       const { pool, secret } = await here.createPool({ tenantId: 'b', name: crypto.randomUUID(), ttl: 60_000 }, act)

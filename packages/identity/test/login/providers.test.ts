@@ -95,6 +95,28 @@ describe('a provider', () => {
     }
   })
 
+  it('E6 that may have any issuer for openid-client may not have it here', async () => {
+    const known = 'https://login.microsoftonline.com/common/v2.0'
+    const named = 'https://login.microsoftonline.com/{tenantid}/v2.0'
+    const metadata = { issuer: named, authorization_endpoint: `${known}/auth`, token_endpoint: `${known}/token` }
+    const asked: string[] = []
+    world.use({
+      settings: () => ({ ...world.settings.h, oidc_issuer: known }),
+      fetch: async address => {
+        asked.push(String(address))
+        return Response.json(metadata)
+      },
+    })
+    expect(await codeOf(await start('h'))).toBe('503 CREDENTIALS_UNAVAILABLE')
+    expect(asked).toEqual([`${known}/.well-known/openid-configuration`])
+    metadata.issuer = known
+    world.use({
+      settings: () => ({ ...world.settings.h, oidc_issuer: known }),
+      fetch: async () => Response.json(metadata),
+    })
+    expect((await start('h')).status).toBe(303)
+  })
+
   it('is not followed anywhere by its redirects', async () => {
     for (const path of ['/.well-known/openid-configuration', '/token', '/jwks']) {
       world.use({})
@@ -109,7 +131,6 @@ describe('a provider', () => {
   })
 
   it('cannot fill the memory, nor keep anybody waiting', async () => {
-    world.use({ timeout: 200 })
     let sent = 0
     hostile.answers['/.well-known/openid-configuration'] = response => {
       response.writeHead(200, { 'content-type': 'application/json' })
