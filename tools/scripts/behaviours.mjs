@@ -19,7 +19,8 @@ const tests = new Map()
 const files = ['packages', 'examples', 'tools'].flatMap(root =>
   readdirSync(root, { recursive: true })
     .map(file => `${root}/${file.replaceAll('\\', '/')}`)
-    .filter(file => /^[^/]+\/[^/]+\/test\/.*\.test\.ts$/.test(file)),
+    // Laws are tests that several files try, each on a store of its own.
+    .filter(file => /^[^/]+\/[^/]+\/test\/.*(?:\.test|-laws)\.ts$/.test(file)),
 )
 for (const file of files.toSorted()) {
   for (const [, , title] of readFileSync(file, 'utf8').matchAll(titles)) {
