@@ -180,7 +180,6 @@ export const mutants = [
   { name: 'a new key during an outage is the caller’s fault', ...identity('jwt/remote-keys', 'remote-keys'), find: 'if (!isDown && !isPast(set.at, times.rest)) throw error', replace: 'if (isDown || !isPast(set.at, times.rest)) throw error' },
   { name: 'names of keys make everybody ask', ...identity('jwt/remote-keys', 'remote-keys'), find: 'if (!isDown && !isPast(set.at, times.rest)) throw error', replace: 'if (times.rest < 0) throw error' },
   { name: 'a key set is fetched wherever it is said', ...identity('jwt/remote-keys', 'remote-keys'), find: "if (answer.status !== 200) throw new Error('It did not answer with 200.')", replace: '' },
-  { name: 'a claim may be inherited by a path', ...identity('claims/claim-values', 'claims'), find: ' || !Object.hasOwn(value, name)) return []', replace: ') return []' },
   { name: 'the lowest role wins', ...identity('claims/roles', 'claims'), find: 'roles.indexOf(one) <= roles.indexOf(other)', replace: 'roles.indexOf(one) >= roles.indexOf(other)' },
   { name: 'mappings are believed about what was asked', ...identity('claims/candidates-of', 'claims'), find: '!asked.has(textOf(mapped)) || ', replace: '' },
   { name: 'mappings may name any role', ...identity('claims/candidates-of', 'claims'), find: 'if (role !== undefined && !roles.includes(role))', replace: "if (role === '')" },
