@@ -122,6 +122,8 @@ describe('a credential that is good for several tenants', () => {
       seen.push({ message, details, asked: asked.length })
     }
     expect(seen).toEqual([seen[0], seen[0], seen[0]])
+    // Nor is one of them passed over for the other.
+    await refusal('TENANT_AMBIGUOUS', make([names('gone'), names('acme'), grantOf(user).resolver]).ask)
     // Being good for a tenant that is archived is no reason to hear of it.
     await refusal('TENANT_AMBIGUOUS', make([names('gone'), grantOf(user).resolver]).ask)
   })

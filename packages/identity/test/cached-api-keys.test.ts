@@ -200,6 +200,15 @@ describe('the last use of keys', () => {
   })
 
   it('is not that of a key that was refused', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const { key, record } = issueApiKey('acme', { lifetime: 1_000 })
+    const uses: unknown[] = []
+    const store = { find: () => record, noteUses: (all: unknown) => void uses.push(all) }
+    const keys = cachedApiKeys({ store, logger: recorder() })
+    vi.setSystemTime(record.createdAt + 1_000)
+    await refusal('CREDENTIAL_INVALID', () => apiKey({ keys }).resolve(send(key)))
+    await keys.close()
+    expect(uses).toEqual([])
     const at = open()
     at.memory.revoke(at.record.id)
     await refusal('CREDENTIAL_INVALID', () => at.resolver.resolve(send(at.key)))

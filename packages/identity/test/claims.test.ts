@@ -127,6 +127,12 @@ describe('claims that lead to tenants', () => {
     await refusal('TENANT_AMBIGUOUS', () => bound.ask({ tenant: 'beta', groups: ['acme-eu-admins'] }, { id: 'beta' }))
   })
 
+  it('A15 E5 not by what every object inherits', async () => {
+    const inherited = memoryClaimMappings([{ tenant: 'beta', issuer, claim: '/constructor/name', match: ['Object'] }])
+    await refusal('CREDENTIAL_INVALID', () => make({ mappings: inherited }).ask({}))
+    expect((await make({ mappings: inherited }).ask({ constructor: { name: 'Object' } })).tenant).toBe('beta')
+  })
+
   const both = { tenant: 'beta', groups: ['acme-eu-viewers'] }
 
   it('C33 C34 several are ambiguous until the request chooses, by header, host or path', async () => {
@@ -155,6 +161,11 @@ describe('claims that lead to tenants', () => {
     memberships.add(jane, { tenant: 'gamma', isDefault: true, role: 'Admin' })
     await refusal('TENANT_AMBIGUOUS', () => at.ask(both))
     await refusal('TENANT_AMBIGUOUS', () => at.ask(both, { id: 'gamma' }))
+    // The one of them that is a membership, whatever the default elsewhere.
+    memberships.add(jane, { tenant: 'acme-eu' })
+    expect((await at.ask(both)).tenant).toBe('acme-eu')
+    memberships.add(jane, { tenant: 'beta' })
+    await refusal('TENANT_AMBIGUOUS', () => at.ask(both))
     memberships.add(jane, { tenant: 'acme-eu', isDefault: true, role: 'Admin' })
     // The role is that of the claims.
     expect(await at.ask(both)).toEqual({ tenant: 'acme-eu', role: 'Viewer' })

@@ -70,6 +70,10 @@ describe('keys behind an address', () => {
   it.each<[string, KeyServer['answer']]>([
     ['500', response => response.writeHead(500).end()],
     ['a redirect', response => response.writeHead(302, { location: '/elsewhere' }).end()],
+    [
+      'a key set with another status than 200',
+      response => response.writeHead(404).end(JSON.stringify({ keys: [first.jwk] })),
+    ],
     ['no JSON', response => response.writeHead(200).end('<html>')],
     ['no key set', { key: [] }],
     ['a connection that breaks', response => response.destroy()],

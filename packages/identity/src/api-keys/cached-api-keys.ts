@@ -76,7 +76,8 @@ export function cachedApiKeys(options: CachedApiKeysOptions): CachedApiKeys {
   })
 
   function use(record: ApiKeyRecord): ApiKeyRecord {
-    if (store.noteUses === undefined) return record
+    const isOver = record.expiresAt != null && !(Date.now() < record.expiresAt)
+    if (store.noteUses === undefined || isOver) return record
     uses.set(record.id, Date.now())
     timer ??= setTimeout(() => {
       write().catch((error: unknown) => {

@@ -39,7 +39,8 @@ export interface JwtIssuer {
   readonly claim?: string
   /**
    * Which values of its claims lead to which tenants (A15 – A20), in place of `claim`. A token may lead to several: then the request has
-   * to choose, by host, path or header, or a default of `memberships` does.
+   * to choose, by host, path or header, or a default of `memberships` does. Asked twice for each request: over a database, for logins
+   * rather than for every call.
    */
   readonly mappings?: ClaimMappings
   /** The roles that `mappings` may name, the highest first. Default Admin, Operator, Viewer. */
