@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair } from 'jose'
-import Provider, { type Configuration } from 'oidc-provider'
+import type { Configuration } from 'oidc-provider'
 
 /** What {@link startOpenidProvider} may be told. */
 export interface OpenidProviderOptions {
@@ -33,6 +33,8 @@ export interface OpenidProvider {
  */
 export async function startOpenidProvider(options: OpenidProviderOptions): Promise<OpenidProvider> {
   const { clients, claims = () => ({}), settings = {} } = options
+  // Loaded when it is wanted: it is large, and speaks up when it is loaded.
+  const { default: Provider } = await import('oidc-provider')
   const requests: string[] = []
   let handle: Parameters<typeof createServer>[1]
   const serve = async (port: number): Promise<Server> => {
