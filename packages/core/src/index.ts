@@ -54,6 +54,7 @@ export type {
 } from './lifecycle/tenant-store.ts'
 export { assertTransition, type OperationKind, type Transition, transitions } from './lifecycle/transitions.ts'
 export { consoleLogger, type Logger } from './logger.ts'
+export { onAbort } from './on-abort.ts'
 export type { Principal } from './principal.ts'
 export { type Problem, problemOf } from './problem.ts'
 export {
@@ -103,5 +104,6 @@ export {
   reservedSlugs,
   type TenantInput,
 } from './tenant-input.ts'
+export { type TenantJob, type TenantJobs, type TenantJobsOptions, tenantJobs } from './tenant-jobs.ts'
 export { frozenTenant } from './tenant-snapshot.ts'
 export { checkWholeNumbers } from './whole-numbers.ts'
