@@ -37,7 +37,9 @@ export function tenantMiddleware(tenancy: Tenancy): RequestHandler {
         bindMessage(request, bound)
         bindMessage(response, bound)
         const stop = onAbort(tenancy.signal(), reason => bound(() => end(response, reason)))
-        response.once('close', stop)
+        // One that was given up while its tenant was looked for has closed already.
+        if (response.destroyed) stop()
+        else response.once('close', stop)
         return bound
       })
     } catch (error) {

@@ -36,7 +36,9 @@ export const tenantPlugin: FastifyPluginAsync<TenantPluginOptions> = asPlugin(as
       request.tenant = tenant
       keep(request, reply, run)
       const stop = onAbort(tenancy.signal(), reason => run(() => end(reply, reason)))
-      reply.raw.once('close', stop)
+      // One that was given up while its tenant was looked for has closed already.
+      if (reply.raw.destroyed) stop()
+      else reply.raw.once('close', stop)
     }
     const entered = tenancy.serve(nodeRequestView(request.raw), enter)
     // What `done` itself throws is no refusal: it is not called where a rejection is caught.

@@ -9,13 +9,11 @@ import { onAbort, problemOf, type Tenancy, tenancyErrorOf } from '@tenantry/core
 export function tenantBody(tenancy: Pick<Tenancy, 'bind' | 'current' | 'signal'>, response: Response): Response {
   const { body } = response
   if (body === null) return response
-  // Before the body is taken, so that it is whoever answers in place of it that ends it.
-  const signal = tenancy.signal()
   const reader = body.getReader()
-  let stop = (): void => undefined
+  let stop: (() => void) | undefined
 
   function giveUp(reason: unknown): Promise<void> {
-    stop()
+    stop?.()
     return reader.cancel(reason)
   }
 
@@ -27,20 +25,26 @@ export function tenantBody(tenancy: Pick<Tenancy, 'bind' | 'current' | 'signal'>
     return error === undefined ? reason : new Error(problemOf(error).body.title, { cause: reason })
   }
 
+  try {
+    tenancy.current()
+  } catch (error) {
+    // Another answer stands in for this one, which nobody will read.
+    ended(error)
+    throw error
+  }
   const guarded = new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        stop = onAbort(signal, reason => controller.error(ended(reason)))
-      },
       pull: tenancy.bind(async controller => {
         try {
           tenancy.current()
+          // Not before: a body that is never read, as in an answer to HEAD, is never ended either.
+          stop ??= onAbort(tenancy.signal(), reason => controller.error(ended(reason)))
           const { done, value } = await reader.read()
           if (!done) return controller.enqueue(value)
         } catch (error) {
           throw ended(error)
         }
-        stop()
+        stop?.()
         controller.close()
       }),
       cancel: tenancy.bind(giveUp),

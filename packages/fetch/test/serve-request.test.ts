@@ -123,12 +123,37 @@ describe('serveRequest', () => {
 
   it('E14 answers with the refusal where the tenant was suspended before the body began', async () => {
     const { tenancy, suspend } = watchedTenancy()
+    const cancel = vi.fn()
     const answer = await serveRequest(tenancy, to('t1'), async () => {
       await suspend()
       await vi.waitFor(() => expect(tenancy.current).toThrow())
-      return new Response('late')
+      return new Response(new ReadableStream({ cancel }))
     })
     expect(await codeOf(answer)).toEqual([403, 'TENANT_SUSPENDED'])
+    expect(cancel).toHaveBeenCalledTimes(1)
+  })
+
+  it('E14 fails a body that is read for the first time when its tenant is suspended', async () => {
+    const { tenancy, suspend } = watchedTenancy()
+    const pull = vi.fn()
+    const body = () => new ReadableStream({ pull }, { highWaterMark: 0 })
+    const answer = await serveRequest(tenancy, to('t1'), () => new Response(body()))
+    await suspend()
+    await new Promise(resolve => setTimeout(resolve, 20))
+    await expect(answer.text()).rejects.toThrow('This tenant is suspended.')
+    expect(pull).not.toHaveBeenCalled()
+  })
+
+  it('keeps nothing of bodies that are read to their end, or never', async () => {
+    const { tenancy } = watchedTenancy()
+    const signals: AbortSignal[] = []
+    const watched = { ...tenancy, signal: () => signals[signals.push(tenancy.signal()) - 1] as AbortSignal }
+    const [read] = await Promise.all([
+      serveRequest(watched, to('t1'), () => new Response('read')),
+      serveRequest(watched, to('t1'), () => new Response('never read')),
+    ])
+    expect(await read?.text()).toBe('read')
+    expect(signals.length).toBe(1)
   })
 })
 
