@@ -13,6 +13,7 @@ const enrolmentInPg = (file, room = 'identity') => ({ file: `packages/${room}/sr
 const mongo = (file, test, project = 'mongo') => ({ file: `packages/mongo/src/${file}.ts`, project, test: `packages/mongo/test/${test}${project === 'mongo' ? '.mongo' : ''}.test.ts` })
 const inference = (file, test) => ({ file: `examples/inference-api/src/${file}.ts`, project: 'mongo', test: `examples/inference-api/test/${test}.mongo.test.ts` })
 const door = (file, test) => ({ file: `packages/${file}.ts`, project: 'unit', test: `packages/${test}.test.ts` })
+const redisOf = (file, test) => ({ file: `packages/${file}.ts`, project: 'redis', test: `packages/${test}.redis.test.ts` })
 const porta = (file, test) => ({ file: `examples/porta-style/src/${file}.ts`, project: test.endsWith('.browser') ? 'unit' : 'postgres', test: `examples/porta-style/test/${test}${test.endsWith('.browser') ? '' : '.pg'}.test.ts` })
 
 export const mutants = [
@@ -282,9 +283,35 @@ export const mutants = [
   { name: 'a reference shows what it was given', ...core('registries/secret-reference', 'tenant-parameters'), find: "'refers to an environment variable that is not set'", replace: '`refers to ${name}, an environment variable that is not set`' },
   { name: 'a key that stands twice is lost', ...core('registries/tenant-configs', 'tenant-parameters'), find: 'if (hasDuplicateMembers(text))', replace: 'if (text.length < 0)' },
   { name: 'a configuration with a problem in a rule is taken', ...core('registries/env-registry', 'tenant-parameters'), find: 'of rule(configured))', replace: 'of rule([]))' },
-  { name: 'Express: events of the request run in the socket’s context', ...door('express/src/tenant-middleware', 'express/test/context'), find: "      bindMessage(request, run)\n", replace: '' },
-  { name: 'Express: the request runs without its tenant', ...door('express/src/tenant-middleware', 'express/test/context'), find: "      next()\n", replace: "    })\n    tenancy.maybeCurrent()\n    queueMicrotask(() => {\n      next()\n" },
-  { name: 'Fastify: hooks keep the context of whoever called back', ...door('fastify/src/tenant-plugin', 'fastify/test/context'), find: '(contexts.get(request) ?? here)(fn)', replace: 'fn()' },
+  { name: 'Express: events of the request run in the socket’s context', ...door('express/src/tenant-middleware', 'express/test/context'), find: "        bindMessage(request, bound)\n", replace: '' },
+  { name: 'Express: the request runs without its tenant', ...door('express/src/tenant-middleware', 'express/test/context'), find: '    run(next)\n', replace: '    next()\n' },
+  { name: 'Fastify: hooks keep the context of whoever called back', ...door('fastify/src/context-hooks', 'fastify/test/context'), find: '(contexts.get(request) ?? here)(fn)', replace: 'fn()' },
+  { name: 'Express: a stream outlives its tenant', ...door('express/src/tenant-middleware', 'express/test/doors'), find: 'response.destroy()', replace: 'response.flushHeaders()' },
+  { name: 'Fastify: a stream outlives its tenant', ...door('fastify/src/tenant-plugin', 'fastify/test/doors'), find: 'reply.raw.destroy()', replace: 'reply.raw.flushHeaders()' },
+  { name: 'Fastify: the system is entered without its context', ...door('fastify/src/system-plugin', 'fastify/test/system-plugin'), find: 'keep(request, reply, tenancy.bind(here) as Run)', replace: 'keep(request, reply, here)' },
+  { name: 'Fetch: a joined header is one value', ...door('fetch/src/fetch-request-view', 'fetch/test/fetch-request-view'), find: "value.split(',').map(part => part.trim())", replace: '[value]' },
+  { name: 'Fetch: a host of the URL is not compared with the header', ...door('fetch/src/fetch-request-view', 'fetch/test/fetch-request-view'), find: '? [header] : [header, called]', replace: '? [header] : [header]' },
+  { name: 'Fetch: a body is made by whoever reads it', ...door('fetch/src/tenant-body', 'fetch/test/serve-request'), find: 'pull: tenancy.bind(async controller => {', replace: 'pull: (f => f)(async (controller: ReadableStreamDefaultController<Uint8Array>) => {' },
+  { name: 'Fetch: a stream outlives its tenant', ...door('fetch/src/tenant-body', 'fetch/test/serve-request'), find: 'reason => controller.error(ended(reason))', replace: '() => controller.desiredSize' },
+  { name: 'Fetch: an error that names a tenant ends a body', ...door('fetch/src/tenant-body', 'fetch/test/serve-request'), find: 'return error === undefined ? reason :', replace: 'return error !== undefined ? reason :' },
+  { name: 'Hono: an error handler may show what names a tenant', ...door('hono/src/tenant-middleware', 'hono/test/tenant-middleware'), find: 'return error === undefined ? c.res : problemResponse(error)', replace: 'return error === undefined ? c.res : (problemResponse(error), c.res)' },
+  { name: 'Hono: events of the request run in the socket’s context', ...door('hono/src/tenant-middleware', 'hono/test/doors'), find: 'messages: messagesOf(c)', replace: 'messages: messagesOf(c).slice(2)' },
+  { name: 'jobs: another tenant is believed', ...core('tenant-jobs', 'tenant-jobs'), find: 'asJson({ tenant, payload })', replace: 'asJson({ payload })' },
+  { name: 'jobs: another payload is believed', ...core('tenant-jobs', 'tenant-jobs'), find: 'asJson({ tenant, payload })', replace: 'asJson({ tenant })' },
+  { name: 'jobs: what is not signed is believed', ...core('tenant-jobs', 'tenant-jobs'), find: "if (typeof signature !== 'string') throw", replace: "if (signature === undefined) return\n    if (typeof signature !== 'string') throw" },
+  { name: 'jobs: a worker keeps the tenant that started it', ...core('tenant-jobs', 'tenant-jobs'), find: 'outside.runInAsyncScope(() => tenancy.resume(tenant, () => fn(payload as T)))', replace: 'tenancy.resume(tenant, () => fn(payload as T))' },
+  { name: 'BullMQ: a job of a suspended tenant is lost', ...redisOf('bullmq/src/tenant-processor', 'bullmq/test/tenant-processor'), find: 'if (passing.includes(known?.code)) {', replace: 'if (passing.includes(known?.code) && isBegun) {' },
+  { name: 'BullMQ: a changed job is tried again', ...redisOf('bullmq/src/tenant-processor', 'bullmq/test/tenant-processor'), find: 'if (isBegun || !final.includes(known?.code)) throw error', replace: 'if (known === undefined || isBegun || !isBegun) throw error' },
+  { name: 'pg-boss: jobs of several tenants fail as one', project: 'postgres', file: 'packages/pg-boss/src/tenant-handler.ts', test: 'packages/pg-boss/test/tenant-handler.pg.test.ts', find: '|| others.length > 0', replace: '|| others.length > 9' },
+  { name: 'NestJS: a handler runs without a tenant', ...door('nest/src/tenant-guard', 'nest/test/tenancy-module'), find: 'if (isFree !== true) tenancy.current()', replace: 'if (isFree === false) tenancy.current()' },
+  { name: 'NestJS: an error that names a tenant is the application’s to answer', ...door('nest/src/tenancy-filter', 'nest/test/tenancy-module'), find: 'tenancyErrorOf(error) !== undefined', replace: 'tenancyErrorOf(error)?.status === 599' },
+  { name: 'NestJS: bodies of strangers are parsed', ...door('nest/src/tenancy-module', 'nest/test/tenancy-module'), find: '    httpAdapter.use(door)\n', replace: '    setImmediate(() => httpAdapter.use(door))\n' },
+  { name: 'WebSocket: a message is heard in the context that delivers it', ...door('ws/src/tenant-socket', 'ws/test/tenant-upgrade'), find: '  bindMessage(socket, run)\n', replace: '' },
+  { name: 'WebSocket: what is sent is called back by others', ...door('ws/src/tenant-socket', 'ws/test/tenant-upgrade'), find: 'run(() => arg(...given))', replace: 'arg(...given)' },
+  { name: 'WebSocket: a socket outlives its tenant', ...door('ws/src/tenant-socket', 'ws/test/tenant-upgrade'), find: 'reason => run(() => end(reason))', replace: 'reason => run(() => reason)' },
+  { name: 'WebSocket: messages are heard behind the end', ...door('ws/src/tenant-socket', 'ws/test/tenant-upgrade'), find: 'content.has(event) && run(isOver) ? false', replace: "content.has('') ? false" },
+  { name: 'WebSocket: a silent socket is never looked at', ...door('ws/src/tenant-socket', 'ws/test/tenant-upgrade'), find: 'setInterval(() => run(isOver), look)', replace: 'setInterval(() => hasEnded, look)' },
+  { name: 'WebSocket: a deaf socket is never cut off', ...door('ws/src/tenant-socket', 'ws/test/tenant-upgrade'), find: 'setTimeout(() => socket.terminate(), farewell)', replace: 'setTimeout(() => socket.readyState, farewell)' },
   { name: 'the prefix is dropped', ...pool('wire/scoped-query', 'wire'), find: 'if (this.#needsScope()) {', replace: "if (this.#needsScope() && session.status === 'E') {" },
   { name: 'the setting outlives its transaction', ...pool('statements/scope', 'residue'), find: '$${at + 1}, true) is null`', replace: '$${at + 1}, false) is null`' },
   { name: 'BEGIN does not carry the tenant', ...pool('wire/scoped-query', 'wire'), find: 'if (seal === undefined) return [...first, ...sql.utilities(values)]', replace: 'if (seal === undefined) return first' },

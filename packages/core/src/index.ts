@@ -64,6 +64,7 @@ export type {
 export { assertTransition, type OperationKind, type Transition, transitions } from './lifecycle/transitions.ts'
 export { consoleLogger, type Logger } from './logger.ts'
 export type { Member, Membership, Memberships } from './memberships.ts'
+export { onAbort } from './on-abort.ts'
 export type { Principal } from './principal.ts'
 export { type Problem, problemOf } from './problem.ts'
 export {
@@ -112,6 +113,7 @@ export {
   reservedSlugs,
   type TenantInput,
 } from './tenant-input.ts'
+export { type TenantJob, type TenantJobs, type TenantJobsOptions, tenantJobs } from './tenant-jobs.ts'
 export { frozenTenant } from './tenant-snapshot.ts'
 export type { Outcome, Step, Trace } from './trace.ts'
 export { checkWholeNumbers } from './whole-numbers.ts'

@@ -21,8 +21,8 @@ export interface TenancyOptions {
   readonly hideSuspended?: boolean
   /**
    * Milliseconds that work under way may still take once its tenant is suspended, archived or removed: then `current()`
-   * throws, so that handles refuse the next statement. With a registry that tells of changes, such as `cachedRegistry`. Default 5,000;
-   * 0 is at once.
+   * throws, so that handles refuse the next statement. With a registry that tells of changes, such as `cachedRegistry`. Default 4,000, so that all has
+   * ended within five seconds of the suspension, sockets and streams too; 0 is at once.
    */
   readonly drain?: number
   /** Default: warnings and errors as JSON lines on standard error. */

@@ -134,7 +134,7 @@ function missing(scope: Scope | undefined): TenancyError {
  */
 export function createTenancy(options: TenancyOptions): Tenancy {
   warnOfSecondCopy()
-  const { registry, logger = consoleLogger, drain = 5_000 } = options
+  const { registry, logger = consoleLogger, drain = 4_000 } = options
   checkWholeNumbers({ drain }, 0)
   const context = createContext()
   const events = createEvents((error, kind) => logger.error({ event: kind, error: String(error) }, 'A listener threw.'))

@@ -48,6 +48,8 @@ const texts = new Map([...samples.values()].flatMap(one => [...one]))
 function compile(): ts.Program {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.base.json'), ts.sys.readFile)
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root)
+  // As applications of NestJS have it.
+  options.experimentalDecorators = true
   const host = ts.createCompilerHost(options)
   const { fileExists, readFile, getSourceFile } = host
   host.getCurrentDirectory = () => root

@@ -18,7 +18,11 @@ export function systemMiddleware(
       const run = tenancy.bind(here) as typeof here
       bindMessage(request, run)
       bindMessage(response, run)
-      const closed = new Promise<void>(resolve => response.once('close', resolve))
+      const closed = new Promise<void>(resolve => {
+        // One that was given up while the audit was written has closed already.
+        if (response.destroyed) resolve()
+        else response.once('close', resolve)
+      })
       next()
       return closed
     })

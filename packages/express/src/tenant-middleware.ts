@@ -1,5 +1,13 @@
-import { bindMessage, isTenancyError, nodeRequestView, type Tenancy, type Tenant } from '@tenantry/core'
-import type { RequestHandler } from 'express'
+import {
+  bindMessage,
+  isTenancyError,
+  nodeRequestView,
+  onAbort,
+  type Tenancy,
+  type Tenant,
+  tenancyErrorOf,
+} from '@tenantry/core'
+import type { RequestHandler, Response } from 'express'
 import { sendProblem } from './send-problem.ts'
 
 declare global {
@@ -14,6 +22,7 @@ declare global {
 /**
  * Resolves the tenant of a request, sets `req.tenant` and runs the rest of the request in the tenant's context. A request
  * that is refused is answered here, with problem details (RFC 9457); a registry that breaks goes on to the error handlers.
+ * When the tenant's work must end ({@link Tenancy.signal}), an answer that has begun is cut off, and one that has not is a refusal.
  *
  * @example
  * app.use(tenantMiddleware(tenancy), express.json())
@@ -27,6 +36,10 @@ export function tenantMiddleware(tenancy: Tenancy): RequestHandler {
         const bound = tenancy.bind(here) as Run
         bindMessage(request, bound)
         bindMessage(response, bound)
+        const stop = onAbort(tenancy.signal(), reason => bound(() => end(response, reason)))
+        // One that was given up while its tenant was looked for has closed already.
+        if (response.destroyed) stop()
+        else response.once('close', stop)
         return bound
       })
     } catch (error) {
@@ -35,6 +48,13 @@ export function tenantMiddleware(tenancy: Tenancy): RequestHandler {
     }
     run(next)
   }
+}
+
+/** The tenant's work must end: what streams would go on for ever, and what has not begun is refused. */
+function end(response: Response, reason: unknown): void {
+  const error = tenancyErrorOf(reason)
+  if (response.headersSent || error === undefined) response.destroy()
+  else sendProblem(response, error)
 }
 
 type Run = <T>(fn: () => T) => T

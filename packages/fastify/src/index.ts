@@ -1,1 +1,2 @@
+export { type SystemPluginOptions, systemPlugin } from './system-plugin.ts'
 export { type TenantPluginOptions, tenantPlugin } from './tenant-plugin.ts'

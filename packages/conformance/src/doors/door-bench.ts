@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { setTimeout as slept } from 'node:timers/promises'
 import {
+  cachedRegistry,
   createTenancy,
   host,
   isTenancyError,
@@ -34,6 +36,8 @@ export interface DoorBench {
   readonly b: Tenant
   /** One more tenant. */
   tenant(status?: Tenant['status']): Tenant
+  /** Suspends a tenant, and tells the tenancy; resolves when the time of its work is over. */
+  suspend(tenant: Tenant): Promise<void>
   /** Sends a request to the tenant of this slug, or to a host where it has a dot, and lets the handler do as it says. */
   visit(to: Tenant | string, visit: Visit): Promise<Answer>
   /** Asserts that a request is refused with this status, and comes to no handler and no parser, nor to its failure. */
@@ -52,6 +56,8 @@ export interface DoorBench {
 }
 
 const domain = 'example.test'
+/** Milliseconds. */
+const drain = 50
 const paths = { none: '/plain', parsed: '/parsed', raw: '/raw' } as const
 const types = { parsed: 'application/json', raw: 'application/octet-stream' } as const
 
@@ -65,7 +71,8 @@ export interface DoorWorld {
 export async function doorWorld(makeDoor: MakeDoor): Promise<DoorWorld> {
   const registry: MemoryRegistry = memoryRegistry()
   const resolvers = [host({ baseDomains: [domain] }), path({ prefix: '/t' })]
-  const tenancy = createTenancy({ registry, resolvers, logger: silent })
+  const watched = cachedRegistry(registry, { logger: silent })
+  const tenancy = createTenancy({ registry: watched, resolvers, drain, logger: silent })
   const scripts = new Map<string, Script>()
   let reached = 0
 
@@ -95,6 +102,12 @@ export async function doorWorld(makeDoor: MakeDoor): Promise<DoorWorld> {
     return registry.add({ slug, name: slug, status })
   }
 
+  async function suspend({ id }: Tenant): Promise<void> {
+    const { version } = registry.update(id, { status: 'suspended' })
+    await watched.announce({ id, version, keys: [] })
+    await slept(drain)
+  }
+
   function hostOf(to: Tenant | string): string {
     return typeof to === 'string' ? to : `${to.slug}.${domain}`
   }
@@ -122,6 +135,7 @@ export async function doorWorld(makeDoor: MakeDoor): Promise<DoorWorld> {
       a: tenant(),
       b: tenant(),
       tenant,
+      suspend,
       visit,
       async refused(status, to, more = {}) {
         const before = reached

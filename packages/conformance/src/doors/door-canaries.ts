@@ -111,6 +111,9 @@ export const doorCanaries: readonly DoorCanary[] = [
   canary('a streamed answer is made by its own tenant', 'Streams are read as the last tenant.', () =>
     mixedUp('answer'),
   ),
+  canary('a streamed answer ends when its tenant is suspended', 'Streams have no end.', () => ({
+    end: () => undefined,
+  })),
   canary('what listens for the end of a request hears it as its tenant', 'The end is heard as the last tenant.', () =>
     mixedUp('end'),
   ),

@@ -7,6 +7,7 @@ import {
   type AnyTenancyError,
   isTenancyError,
   nodeRequestView,
+  onAbort,
   problemOf,
   type Tenancy,
   type Tenant,
@@ -30,6 +31,8 @@ export interface DoorParts {
   whose(tenancy: Tenancy, incoming: IncomingMessage): Promise<Tenant>
   /** Runs a part of the request. */
   within<T>(phase: Phase, served: Served, fn: () => T): T
+  /** Gives an answer up when the tenant's work must end. Runs in the request's context. */
+  end(tenancy: Tenancy, outgoing: ServerResponse): void
   /** Answers a refusal. */
   refuse(error: AnyTenancyError, outgoing: ServerResponse, incoming: IncomingMessage): void
 }
@@ -38,6 +41,11 @@ export interface DoorParts {
 export const safeDoorParts: DoorParts = {
   whose: (tenancy, incoming) => tenancy.resolve(nodeRequestView(incoming)),
   within: (_, { run }, fn) => run(fn),
+  end: (tenancy, outgoing) =>
+    void outgoing.once(
+      'close',
+      onAbort(tenancy.signal(), () => outgoing.destroy()),
+    ),
   refuse(error, outgoing) {
     const { status, headers, body } = problemOf(error)
     outgoing.writeHead(status, { ...headers }).end(JSON.stringify(body))
@@ -88,6 +96,7 @@ export async function referenceDoor(probe: Probe, broken: Partial<DoorParts> = {
       message.emit = (...event: Parameters<typeof emit>) =>
         parts.within(phaseOf(event[0], outgoing), served, () => emit.apply(message, event))
     }
+    run(() => parts.end(tenancy, outgoing))
     const route = routes.find(({ path }) => path === incoming.url)
     try {
       if (route === undefined) outgoing.writeHead(404).end()

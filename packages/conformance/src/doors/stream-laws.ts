@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { both } from './both.ts'
 import { type DoorLaw, doorLaw } from './door-law.ts'
@@ -76,5 +77,38 @@ export const doorStreamLaws: readonly DoorLaw[] = [
         })
       },
     }))
+  }),
+
+  doorLaw('a streamed answer ends when its tenant is suspended', async ({ a, b, visit, where, suspend }) => {
+    // Neither of them ends by itself.
+    const streams = new Map<string, Readable>()
+    const closed: Promise<unknown>[] = []
+    const flowing = rendezvous(3)
+    const open = (slug: string) => {
+      const stream = new Readable({ read: () => undefined })
+      if (slug === a.slug) closed.push(new Promise(resolve => stream.once('close', resolve)))
+      stream.push(`${where()} `)
+      // What a stream is ended with is no failure of the law.
+      stream.on('error', () => undefined)
+      streams.set(slug, stream)
+      void flowing()
+      return stream
+    }
+    const [suspended, active] = [a, b].map(own => {
+      const answer = visit(own, { handle: async () => open(own.slug) })
+      return answer.then(
+        ({ text }) => text,
+        () => 'cut off',
+      )
+    })
+    await flowing()
+    await suspend(a)
+    await suspended
+    await Promise.all(closed)
+    const other = streams.get(b.slug)
+    assert.ok(other?.closed === false, 'The stream of another tenant ended too.')
+    other.push('end')
+    other.push(null)
+    assert.equal(await active, `${b.slug} end`)
   }),
 ]

@@ -1,0 +1,1 @@
+export { type TenantProcessorOptions, tenantProcessor } from './tenant-processor.ts'

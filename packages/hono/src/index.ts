@@ -1,0 +1,1 @@
+export { type TenantEnv, type TenantMiddlewareOptions, tenantMiddleware } from './tenant-middleware.ts'

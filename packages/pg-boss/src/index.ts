@@ -1,0 +1,1 @@
+export { type BossJob, tenantHandler } from './tenant-handler.ts'

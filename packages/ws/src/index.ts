@@ -1,0 +1,1 @@
+export { type TenantUpgradeOptions, tenantUpgrade } from './tenant-upgrade.ts'
