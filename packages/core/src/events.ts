@@ -1,5 +1,5 @@
 import type { ImpersonationEvidence, SystemAccess } from './evidence.ts'
-import type { Trace } from './resolution.ts'
+import type { Trace } from './trace.ts'
 
 /** What a tenancy tells its listeners. */
 export interface TenancyEvents {

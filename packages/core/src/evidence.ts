@@ -28,7 +28,8 @@ export interface EvidenceSource {
 /**
  * How a unit of work came to its tenant. Frozen. What is entered again inside keeps the evidence of the outermost.
  *
- * - `request`: a request named it. `sources` are what did, in the order of the chain; none for the default tenant.
+ * - `request`: a request named it. `sources` are what did, in the order of the chain, then credentials that admit to it; none for
+ *   the default tenant.
  * - `run`: the application entered it. `resume`: a job's envelope named it.
  * - `system`: it was entered from the system scope, or is the system scope.
  * - `impersonation`: somebody acts in the place of somebody else.

@@ -1,3 +1,4 @@
+export type { ApiKeyRecord, ApiKeyStore, ApiKeyUse } from './api-key-store.ts'
 export type { Awaitable } from './awaitable.ts'
 export { bindMessage, type NodeEmitter } from './bind-message.ts'
 export {
@@ -10,6 +11,7 @@ export {
 } from './branding/branding.ts'
 export { type BrandingStyle, brandingStyle } from './branding/branding-style.ts'
 export { type PublicBrandingOptions, publicBranding } from './branding/public-branding.ts'
+export type { ClaimMappings, ClaimValue, MappedClaim } from './claim-mappings.ts'
 export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
 export { hasDuplicateMembers } from './duplicate-members.ts'
 export type { TenantEnvelope } from './envelope.ts'
@@ -54,6 +56,7 @@ export type {
 } from './lifecycle/tenant-store.ts'
 export { assertTransition, type OperationKind, type Transition, transitions } from './lifecycle/transitions.ts'
 export { consoleLogger, type Logger } from './logger.ts'
+export type { Member, Membership, Memberships } from './memberships.ts'
 export type { Principal } from './principal.ts'
 export { type Problem, problemOf } from './problem.ts'
 export {
@@ -76,8 +79,7 @@ export type { SharedAnswer, SharedEntries, SharedPut } from './registries/shared
 export { tenantParameters } from './registries/tenant-parameters.ts'
 export { describeKey, type TenantKey, type TenantRegistry } from './registry.ts'
 export { type NodeMessage, nodeRequestView, type RequestView, requestPath, singleHeader } from './request-view.ts'
-export type { Outcome, Step, Trace } from './resolution.ts'
-export type { Match, Resolver } from './resolver.ts'
+export type { Grant, Match, Resolver } from './resolver.ts'
 export { type GatewayProof, type HeaderOptions, header } from './resolvers/header.ts'
 export { type HostOptions, host } from './resolvers/host.ts'
 export { type PathOptions, path } from './resolvers/path.ts'
@@ -104,4 +106,5 @@ export {
   type TenantInput,
 } from './tenant-input.ts'
 export { frozenTenant } from './tenant-snapshot.ts'
+export type { Outcome, Step, Trace } from './trace.ts'
 export { checkWholeNumbers } from './whole-numbers.ts'

@@ -1,60 +1,14 @@
 import { type AnyTenancyError, isTenancyError, TenancyError } from './errors.ts'
 import type { EvidenceSource } from './evidence.ts'
+import { admitAll, type Granted, homesOf } from './grants.ts'
 import { frozenPrincipal } from './principal.ts'
-import { describeKey, findTenant, type TenantKey, type TenantRegistry } from './registry.ts'
+import { describeKey, findTenant, type TenantRegistry } from './registry.ts'
 import type { RequestView } from './request-view.ts'
-import type { Match, Resolver } from './resolver.ts'
+import type { Grant, Match, Resolver } from './resolver.ts'
 import { assertServable, isHidden, type ServableOptions } from './servable.ts'
 import type { Tenant } from './tenant.ts'
 import { snapshotOf } from './tenant-snapshot.ts'
-
-/**
- * How the resolution of a request ended.
- *
- * - `resolved`: a verified source names a tenant that may be served
- * - `defaulted`: served by the default tenant, as configured
- * - `absent`: no signal at all
- * - `unknown`: a signal, but no such tenant
- * - `invalid`: a malformed signal or a bad credential
- * - `unverified`: named, but only by sources that nothing vouches for
- * - `ambiguous`: sources name different tenants
- * - `inactive`: found, but may not be served
- */
-export type Outcome =
-  | 'resolved'
-  | 'defaulted'
-  | 'absent'
-  | 'unknown'
-  | 'invalid'
-  | 'unverified'
-  | 'ambiguous'
-  | 'inactive'
-
-/** What one resolver made of a request. */
-export interface Step {
-  readonly by: string
-  readonly key?: TenantKey
-  readonly trust?: Match['trust']
-  /** The id of the credential that was verified. */
-  readonly credential?: string
-  /** The id of the tenant that the key names. */
-  readonly tenant?: string
-  /** What is wrong with the signal. */
-  readonly error?: string
-}
-
-/** Why a request was sent where it was sent, or refused. Safe to log. */
-export interface Trace {
-  readonly outcome: Outcome
-  /** One entry for each resolver that was asked, in order. */
-  readonly steps: readonly Step[]
-  /** The tenant that the request is served for. */
-  readonly tenant?: string
-  /** The code of the refusal. */
-  readonly code?: AnyTenancyError['code']
-  /** Why the outcome is what it is, as a sentence. */
-  readonly reason: string
-}
+import type { OpenStep, Outcome, Step, Trace } from './trace.ts'
 
 /** How a chain decides. */
 export interface ChainOptions extends ServableOptions {
@@ -78,8 +32,7 @@ export type Decision =
 interface Found {
   readonly by: string
   readonly match: Match
-  /** Its entry in the trace. */
-  readonly step: { -readonly [Name in keyof Step]: Step[Name] }
+  readonly step: OpenStep
 }
 
 /** A verified source whose tenant does not exist, or must look so. */
@@ -100,10 +53,11 @@ function sourceOf({ by, match }: Found): EvidenceSource {
 export async function decide(options: ChainOptions, request: RequestView): Promise<Decision> {
   const steps: Step[] = []
   const found: Found[] = []
+  const grants: Granted[] = []
 
   for (const resolver of options.resolvers) {
     const by = resolver.name
-    let match: Match | undefined
+    let match: Match | Grant | undefined
     try {
       match = await resolver.resolve(request)
     } catch (error) {
@@ -116,24 +70,35 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
       steps.push({ by })
       continue
     }
-    const step: Found['step'] = { by, key: match.key, trust: match.trust }
+    const step: OpenStep = { by, trust: match.trust }
     const credential = match.trust === 'verified' ? match.principal?.credential : undefined
     if (credential !== undefined) step.credential = credential
     steps.push(step)
+    if ('admits' in match) {
+      grants.push({ by, grant: match, step })
+      continue
+    }
+    step.key = match.key
     found.push({ by, match, step })
     if (options.onConflict === 'first') break
   }
 
-  if (found.length === 0) {
+  if (found.length === 0 && grants.length === 0) {
     if (options.onUnresolved === 'default') return serveDefault('No resolver found a signal.')
     const tried = options.resolvers.map(resolver => resolver.name)
     const code = options.absentStatus === 401 ? 'TENANT_CREDENTIALS_REQUIRED' : 'TENANT_ABSENT'
     return refuse('absent', new TenancyError(code, { tried }), 'No resolver found a signal.')
   }
 
-  const sources = found.map(({ by }) => by)
+  const sources = [...found, ...grants].map(({ by }) => by)
+  const ambiguous = (reason: string) => refuse('ambiguous', new TenancyError('TENANT_AMBIGUOUS', { sources }), reason)
+  const homes = found.length === 0 ? await homesOf(grants) : []
+  if (homes === undefined) return ambiguous('A credential is good for several tenants, and nothing chooses one.')
+  const isVerified = ({ match }: Found) => match.trust === 'verified'
+  // Where a credential says which tenants may be entered, what is merely asserted may choose among them.
+  const isChoice = grants.length > 0 && homes.length === 0 && !found.some(isVerified)
   // Before the registry is asked: a mere assertion must not tell the caller which tenants exist.
-  if (found.every(({ match }) => match.trust !== 'verified')) {
+  if (grants.length === 0 && !found.some(isVerified)) {
     return refuse(
       'unverified',
       new TenancyError('TENANT_UNVERIFIED', { sources }),
@@ -142,19 +107,21 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
   }
 
   const hides = (answer: Tenant) => isHidden(answer, options)
+  // Of no answer a copy, as of none that hides, so that the time is the same.
+  const all = () => true
   const tenants = new Map<string, Tenant>()
   const missing: Missing[] = []
-  for (const one of found.filter(({ match }) => match.trust === 'verified')) {
-    const tenant = await lookUp(one, hides)
+  for (const one of isChoice ? found : [...homes, ...found.filter(isVerified)]) {
+    const tenant = await lookUp(one, isChoice ? all : hides)
     // One way for both, before the sources are compared: neither the answer nor its time tells that a tenant was archived.
     if (tenant === undefined || hides(tenant)) missing.push({ ...one, hidden: tenant })
     else tenants.set(tenant.id, tenant)
   }
 
   const [first] = missing
-  if (first !== undefined) {
+  if (first !== undefined && !isChoice) {
     const key = describeKey(first.match.key)
-    const isFallback = tenants.size === 0 && found.every(({ match }) => match.fallback === true)
+    const isFallback = tenants.size === 0 && grants.length === 0 && found.every(({ match }) => match.fallback === true)
     const isUnknown = missing.every(({ hidden }) => hidden === undefined)
     if (options.onUnresolved === 'default' && isFallback && isUnknown) return serveDefault(`No tenant has ${key}.`)
     const error = new TenancyError('TENANT_NOT_FOUND', { key })
@@ -166,17 +133,19 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
 
   // What is merely asserted can only agree. Whether it names another tenant or none is not the caller's to know.
   const confirmed: boolean[] = []
-  for (const one of found.filter(({ match }) => match.trust !== 'verified')) {
-    // Of no answer a copy, as of none that hides, so that the time is the same.
-    const tenant = await lookUp(one, () => true)
+  for (const one of isChoice ? [] : found.filter(one => !isVerified(one))) {
+    const tenant = await lookUp(one, all)
     confirmed.push(tenant !== undefined && tenants.has(tenant.id))
   }
   const [tenant, other] = tenants.values()
-  if (tenant === undefined || other !== undefined || confirmed.includes(false)) {
-    return refuse('ambiguous', new TenancyError('TENANT_AMBIGUOUS', { sources }), 'The sources name different tenants.')
-  }
-  const key = found[0] === undefined ? '' : describeKey(found[0].match.key)
-  return serve('resolved', tenant, key, `Named by ${sources.join(' and ')}.`)
+  const isOne = tenant !== undefined && other === undefined && missing.length === 0 && !confirmed.includes(false)
+  // Asked also where there is nothing to enter, so that the time does not tell.
+  const admitted = await admitAll(grants, isOne ? tenant.id : undefined)
+  if (!isOne) return ambiguous('The sources name different tenants.')
+  if (admitted === undefined) return ambiguous('A credential is not good for the tenant that is named.')
+  const [named] = [...found, ...homes]
+  const key = named === undefined ? '' : describeKey(named.match.key)
+  return serve('resolved', snapshotOf(tenant), key, `Named by ${sources.join(' and ')}.`, admitted)
 
   async function lookUp({ match, step }: Found, hidden: (answer: Tenant) => boolean): Promise<Tenant | undefined> {
     const tenant = await findTenant(options.registry, match.key, hidden)
@@ -198,7 +167,13 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
     )
   }
 
-  function serve(outcome: 'resolved' | 'defaulted', candidate: Tenant, name: string, reason: string): Decision {
+  function serve(
+    outcome: 'resolved' | 'defaulted',
+    candidate: Tenant,
+    name: string,
+    reason: string,
+    admitted: readonly EvidenceSource[] = [],
+  ): Decision {
     try {
       assertServable(candidate, name, options)
     } catch (error) {
@@ -207,7 +182,7 @@ export async function decide(options: ChainOptions, request: RequestView): Promi
     }
     return {
       tenant: candidate,
-      sources: Object.freeze(found.map(sourceOf)),
+      sources: Object.freeze([...found.map(sourceOf), ...admitted]),
       trace: { outcome, steps, tenant: candidate.id, reason },
     }
   }

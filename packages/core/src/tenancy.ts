@@ -10,13 +10,14 @@ import type { Isolation } from './isolation.ts'
 import { consoleLogger } from './logger.ts'
 import { findTenant } from './registry.ts'
 import type { RequestView } from './request-view.ts'
-import { type ChainOptions, decide, type Trace } from './resolution.ts'
+import { type ChainOptions, decide } from './resolution.ts'
 import { revocations } from './revocations.ts'
 import { assertServable } from './servable.ts'
 import { type SystemWork, systemWork } from './system-scope.ts'
 import type { TenancyOptions } from './tenancy-options.ts'
 import type { Tenant } from './tenant.ts'
 import { snapshotOf } from './tenant-snapshot.ts'
+import type { Trace } from './trace.ts'
 import { checkWholeNumbers } from './whole-numbers.ts'
 
 /** Who is the tenant, and in whose context does this code run. Made by {@link createTenancy}. */
@@ -225,7 +226,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 
   /** Whoever has a credential of one tenant and names another is an attacker or a mistake; both must be known. */
   async function disagreed({ steps, code }: Trace): Promise<void> {
-    const named = steps.filter(step => step.key !== undefined)
+    const named = steps.filter(step => step.trust !== undefined)
     const sources = named.map(({ by, tenant = null, credential = null }) => ({ by, tenant, credential }))
     await options.audit?.audit({
       action: 'request.refused',

@@ -1,7 +1,21 @@
-export { type ApiKeyOptions, apiKey } from './api-key.ts'
-export { hashApiKey } from './api-key-format.ts'
-export type { ApiKeyRecord, ApiKeyStore } from './api-key-store.ts'
-export { type IssuedApiKey, issueApiKey } from './issue-api-key.ts'
-export { jwt } from './jwt.ts'
-export type { JwtAlgorithm, JwtIssuer, JwtKeys, JwtOptions, TenantsQuestion } from './jwt-options.ts'
-export { type MemoryApiKeys, memoryApiKeys } from './memory-api-keys.ts'
+export type {
+  ApiKeyRecord,
+  ApiKeyStore,
+  ApiKeyUse,
+  ClaimMappings,
+  ClaimValue,
+  MappedClaim,
+  Member,
+  Membership,
+  Memberships,
+} from '@tenantry/core'
+export { type ApiKeyOptions, apiKey } from './api-keys/api-key.ts'
+export { hashApiKey } from './api-keys/api-key-format.ts'
+export { type CachedApiKeys, type CachedApiKeysOptions, cachedApiKeys } from './api-keys/cached-api-keys.ts'
+export { type IssuedApiKey, type IssueOptions, issueApiKey } from './api-keys/issue-api-key.ts'
+export { type MemoryApiKeys, memoryApiKeys } from './api-keys/memory-api-keys.ts'
+export { memoryClaimMappings, type TenantClaims } from './claims/memory-claim-mappings.ts'
+export { defaultRoles } from './claims/roles.ts'
+export { jwt } from './jwt/jwt.ts'
+export type { JwtAlgorithm, JwtIssuer, JwtKeys, JwtOptions, TenantsQuestion } from './jwt/jwt-options.ts'
+export { type MemoryMemberships, memoryMemberships } from './members/memory-memberships.ts'

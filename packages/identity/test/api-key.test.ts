@@ -41,7 +41,11 @@ describe('issueApiKey', () => {
 describe('apiKey', () => {
   it('I06 I36 takes the tenant from the key in x-api-key', async () => {
     const resolver = apiKey({ keys: memoryApiKeys([record]) })
-    expect(await resolver.resolve(send(text))).toEqual({ key: { kind: 'id', value: 'acme_corp' }, trust: 'verified' })
+    expect(await resolver.resolve(send(text))).toEqual({
+      key: { kind: 'id', value: 'acme_corp' },
+      trust: 'verified',
+      principal: { credential: record.id },
+    })
     expect(await resolver.resolve(request())).toBeUndefined()
   })
 

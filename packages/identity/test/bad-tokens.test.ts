@@ -1,5 +1,15 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { createTenancy, header, memoryRegistry, secret } from '@tenantry/core'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  createTenancy,
+  header,
+  isTenancyError,
+  memoryRegistry,
+  nodeRequestView,
+  problemOf,
+  secret,
+} from '@tenantry/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { apiKey, issueApiKey, jwt, memoryApiKeys } from '../src/index.ts'
@@ -139,6 +149,9 @@ const bad: [string, () => string][] = [
   ['exp without end', () => raw(json.replace(`"exp":${now + 3600}`, '"exp":1e999'))],
   ['nbf in an hour', () => but({ nbf: now + 3600 })],
   ['nbf as text', () => but({ nbf: String(now - 10) })],
+  ['sub as a number', () => but({ sub: 7 })],
+  ['sub as an object', () => but({ sub: { $ne: null } })],
+  ['jti as a list', () => but({ jti: ['a'] })],
   ['iat as text', () => but({ iat: 'yesterday' })],
   // The tenant.
   ['no claim of a tenant', () => without('tenant_id')],
@@ -227,12 +240,34 @@ describe('bad tokens', () => {
     onConflict: 'first',
     logger,
   })
+  const http = createServer((incoming, response) => {
+    tenancy
+      .serve(nodeRequestView(incoming), tenant => tenant.id)
+      .then(
+        id => response.end(id),
+        (error: unknown) => {
+          if (!isTenancyError(error)) return response.destroy()
+          const { status, headers, body } = problemOf(error)
+          response.writeHead(status, headers).end(JSON.stringify(body))
+        },
+      )
+  })
+  beforeAll(() => new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve)))
+  afterAll(() => new Promise<void>(resolve => http.close(() => resolve())))
+  const send = async (value: string) => {
+    const headers = { ...fallbacks, authorization: `Bearer ${value}`, connection: 'close' }
+    return await fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}/v1/models`, { headers })
+  }
   const fallbacks = { 'x-api-key': key.reveal(), 'x-tenant-id': 'acme' }
 
   it('are at least sixty, and the token that they are made of is good', async () => {
     expect(new Set(bad.map(([name]) => name)).size).toBe(bad.length)
     expect(bad.length).toBeGreaterThan(60)
-    expect(await resolver.resolve(bearer(good))).toEqual({ key: { kind: 'id', value: 'acme' }, trust: 'verified' })
+    expect(await resolver.resolve(bearer(good))).toEqual({
+      key: { kind: 'id', value: 'acme' },
+      trust: 'verified',
+      principal: { issuer: us, subject: canary },
+    })
     expect((await tenancy.resolve(request({ ...fallbacks, authorization: `Bearer ${good}` }))).id).toBe('acme')
   })
 
@@ -249,6 +284,19 @@ describe('bad tokens', () => {
     const told = shown(error) + shown(trace) + shown(logger.records)
     expect(told).not.toContain(canary)
     for (const part of value.split('.')) if (part.length > 12) expect(told).not.toContain(part)
+  })
+
+  it('E5 E6 the good token is served over HTTP', async () => {
+    const answer = await send(good)
+    expect([answer.status, await answer.text()]).toEqual([200, 'acme'])
+  })
+
+  // Behind a good key, a trusted header and a default tenant, none of which is asked.
+  it.each(bad)('E5 E6 C02 end in 401 over HTTP, with one body: %s', async (_, make) => {
+    const answer = await send(make())
+    const { status, code } = (await answer.json()) as { status: number; code: string }
+    expect([answer.status, status, code]).toEqual([401, 401, 'CREDENTIAL_INVALID'])
+    expect(answer.headers.get('www-authenticate')).not.toBeNull()
   })
 
   it('E5 never lead to an address that a token names', () => {

@@ -22,7 +22,7 @@ const base: JwtIssuer = {
 }
 const make = (change: Partial<JwtIssuer> = {}, options: Partial<JwtOptions> = {}) =>
   jwt({ issuers: [{ ...base, ...change }], logger: recorder(), ...options })
-const acme = { key: { kind: 'id', value: 'acme' }, trust: 'verified' }
+const acme = { key: { kind: 'id', value: 'acme' }, trust: 'verified', principal: { issuer } }
 
 describe('jwt', () => {
   it('I04 takes the tenant from the claim tenant_id of a token that jose itself has signed', async () => {

@@ -1,4 +1,4 @@
-import { problemOf } from '@tenantry/core'
+import { isTenancyError, problemOf } from '@tenantry/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { jwt } from '../src/index.ts'
 import { type KeyServer, keyServer } from './key-server.ts'
@@ -18,18 +18,26 @@ const signed = (pair: typeof first) =>
 describe('keys behind an address', () => {
   let server: KeyServer
   beforeEach(async () => {
+    began = Date.now()
     server = await keyServer({ keys: [first.jwk] })
   })
   afterEach(async () => {
     vi.useRealTimers()
     await server.close()
   })
-  const make = (url = `${server.url}/keys`) =>
+  const make = (url = `${server.url}/keys`, outage?: number, remember?: number) =>
     jwt({
-      issuers: [{ issuer, audience, algorithms: ['ES256'], keys: { url, allowInsecure: true }, tenants: 'all' }],
+      issuers: [
+        {
+          ...{ issuer, audience, algorithms: ['ES256'] as const, tenants: 'all' as const },
+          keys: { url, allowInsecure: true, ...(outage !== undefined && { outage }) },
+        },
+      ],
       logger: recorder(),
+      ...(remember !== undefined && { remember }),
     })
-  const later = (ms: number) => vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms })
+  let began = Date.now()
+  const later = (ms: number) => vi.useFakeTimers({ toFake: ['Date'], now: began + ms })
 
   it('are fetched once for all that ask at the same time, and kept', async () => {
     const resolver = make()
@@ -81,15 +89,64 @@ describe('keys behind an address', () => {
     expect(await resolver.resolve(bearer(signed(first)))).toMatchObject({ key: { value: 'acme' } })
   })
 
-  it('that cannot be had now do not take away those at hand, until these are ten minutes old', async () => {
-    const resolver = make()
+  it('E5 that are known are used while the issuer is down, for as long as is said; one that is new is not the caller’s fault', async () => {
+    const resolver = make(undefined, 3_000_000)
     await resolver.resolve(bearer(signed(first)))
     server.answer = response => response.writeHead(503).end()
     later(31_000)
-    await refusal('CREDENTIALS_UNAVAILABLE', () => resolver.resolve(bearer(signed(second))))
-    expect(await resolver.resolve(bearer(signed(first)))).toMatchObject({ key: { value: 'acme' } })
-    vi.setSystemTime(Date.now() + 601_000)
+    const error = await refusal('CREDENTIALS_UNAVAILABLE', () => resolver.resolve(bearer(signed(second))))
+    expect(error.status).toBe(503)
+    for (const after of [599_000, 601_000, 3_500_000]) {
+      later(after)
+      expect(await resolver.resolve(bearer(signed(first)))).toMatchObject({ key: { value: 'acme' } })
+      await refusal('CREDENTIALS_UNAVAILABLE', () => resolver.resolve(bearer(signed(second))))
+    }
+    later(3_601_000)
     await refusal('CREDENTIALS_UNAVAILABLE', () => resolver.resolve(bearer(signed(first))))
+    // And is asked again.
+    server.answer = { keys: [second.jwk] }
+    later(3_603_000)
+    expect(await resolver.resolve(bearer(signed(second)))).toMatchObject({ key: { value: 'acme' } })
+    await refusal('CREDENTIAL_INVALID', () => resolver.resolve(bearer(signed(first))))
+  })
+
+  it('E5 that were taken away are good for ten minutes and no longer', async () => {
+    const resolver = make()
+    await resolver.resolve(bearer(signed(first)))
+    server.answer = { keys: [second.jwk] }
+    later(599_000)
+    expect(await resolver.resolve(bearer(signed(first)))).toMatchObject({ key: { value: 'acme' } })
+    later(631_000)
+    await refusal('CREDENTIAL_INVALID', () => resolver.resolve(bearer(signed(first))))
+    expect(server.requests).toHaveLength(2)
+  })
+
+  it('of an issuer that swallows questions hold nobody up once that is known, and it is asked once at a time', async () => {
+    const resolver = make(undefined, undefined, 0)
+    await resolver.resolve(bearer(signed(first)))
+    server.answer = response => response.writeHead(500).end()
+    later(601_000)
+    await resolver.resolve(bearer(signed(first)))
+    const waiting: { end(text: string): unknown }[] = []
+    server.answer = response => void waiting.push(response)
+    later(603_000)
+    await Promise.all(Array.from({ length: 20 }, () => resolver.resolve(bearer(signed(first)))))
+    while (waiting.length === 0) await new Promise(resolve => setImmediate(resolve))
+    expect(server.requests).toHaveLength(3)
+    waiting[0]?.end(JSON.stringify({ keys: [second.jwk] }))
+    // It is back, and the old key is gone.
+    const codeOf = async () => {
+      try {
+        return await resolver.resolve(bearer(signed(first)))
+      } catch (error) {
+        return isTenancyError(error) && error.code
+      }
+    }
+    await expect.poll(codeOf).toBe('CREDENTIAL_INVALID')
+  })
+
+  it.each([-1, 0.5, 86_400_001, Number.NaN])('take no outage of %d', async outage => {
+    await refusal('ARGUMENT_INVALID', () => make(undefined, outage))
   })
 
   it('E5 that are private are not used', async () => {

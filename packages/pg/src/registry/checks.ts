@@ -6,6 +6,7 @@ import { migrationsIn, migrationTable } from './migrations.ts'
 import { auditSql } from './schema/audit-sql.ts'
 import { runtimeGrants } from './schema/grants-sql.ts'
 import { guardsSql } from './schema/guards-sql.ts'
+import { identityGuardsSql } from './schema/identity-sql.ts'
 import { allowedMoves } from './schema/moves.ts'
 import { namesSql } from './schema/names-sql.ts'
 import { noticesSql } from './schema/notices-sql.ts'
@@ -156,7 +157,7 @@ function behind(schema: string, problem: string): Finding {
 
 /** The triggers that the migrations make, each with its statement. */
 function guardsOf(s: string): readonly { readonly table: string; readonly name: string; readonly fix: string }[] {
-  const made = [guardsSql, namesSql, noticesSql, auditSql].map(part => part(s)).join('\n')
+  const made = [guardsSql, namesSql, noticesSql, auditSql, identityGuardsSql].map(part => part(s)).join('\n')
   const found = made.matchAll(/^create trigger (\w+) .* on \S.*\.(\w+) for each .*/gm)
   return [...found].map(([fix, name = '', table = '']) => ({ table, name, fix }))
 }

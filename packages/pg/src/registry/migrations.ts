@@ -1,6 +1,7 @@
 import { type Migration, sql } from 'kysely'
 import { auditSql } from './schema/audit-sql.ts'
 import { guardsSql } from './schema/guards-sql.ts'
+import { identitySql } from './schema/identity-sql.ts'
 import { namesSql } from './schema/names-sql.ts'
 import { noticesSql } from './schema/notices-sql.ts'
 import { tablesSql } from './schema/tables-sql.ts'
@@ -18,6 +19,11 @@ export function migrationsIn(s: string): Record<string, Migration> {
     '0001_registry': {
       async up(db) {
         for (const part of [tablesSql, guardsSql, namesSql, noticesSql, auditSql]) await sql.raw(part(s)).execute(db)
+      },
+    },
+    '0003_identity': {
+      async up(db) {
+        await sql.raw(identitySql(s)).execute(db)
       },
     },
   }

@@ -1,6 +1,7 @@
 import { consoleLogger, type Finding, type Logger, safeStart, TenancyError, type TenantStore } from '@tenantry/core'
 import type pg from 'pg'
 import { quoteIdentifier } from '../identifier.ts'
+import { apiKeysOf, type PostgresApiKeys } from './api-keys.ts'
 import { asking } from './ask.ts'
 import { writeAudit } from './audit-entry.ts'
 import { type AuditTrail, auditTrail } from './audit-trail.ts'
@@ -9,6 +10,7 @@ import { registryFindings } from './checks.ts'
 import { type Identities, identitiesOf } from './identities.ts'
 import { journal } from './journal.ts'
 import { lookups } from './lookups.ts'
+import { membersOf, type PostgresMemberships } from './members.ts'
 import { registryError } from './registry-error.ts'
 import { type SecretOptions, type TenantSecrets, tenantSecrets } from './secrets/tenant-secrets.ts'
 import { registryIn, rowsOf } from './tables.ts'
@@ -51,6 +53,10 @@ export interface PostgresRegistry extends TenantStore, Identities, TenantSecrets
    * @throws {TenancyError} `TENANT_NOT_FOUND` when the tenant has no such domain.
    */
   verifyDomain(tenant: string, domain: string, act: Act): Promise<void>
+  /** API keys, for `apiKey` and `cachedApiKeys` of `@tenantry/identity`. */
+  readonly apiKeys: PostgresApiKeys
+  /** Which users may enter which tenants, for the issuers of `jwt` of `@tenantry/identity`. */
+  readonly memberships: PostgresMemberships
 }
 
 /**
@@ -79,6 +85,8 @@ export function postgresRegistry(options: PostgresRegistryOptions): PostgresRegi
     ...identitiesOf(terms),
     ...tenantSecrets(terms, options),
     ...auditTrail(terms),
+    apiKeys: apiKeysOf(terms),
+    memberships: membersOf(terms),
     ready,
     verify,
     async audit(entry) {

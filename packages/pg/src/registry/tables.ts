@@ -36,7 +36,24 @@ export interface Tables {
     is_primary: Generated<boolean>
     is_verified: Generated<boolean>
   }
-  registry_identities: { issuer: string; value: string; tenant: string }
+  registry_identities: { issuer: string; claim: string; value: string; tenant: string; role: string | null }
+  registry_members: {
+    issuer: string
+    subject: string
+    tenant: string
+    role: string | null
+    is_default: boolean
+  }
+  registry_api_keys: {
+    id: string
+    tenant: string
+    hash: string
+    scopes: readonly string[] | null
+    created_at: Date
+    expires_at: Date | null
+    revoked_at: Date | null
+    last_used_at: Date | null
+  }
   registry_placements: { tenant: string; key: string; value: string; is_storage_key: boolean }
   registry_secrets: { tenant: string; name: string; reference: string | null; ciphertext: Buffer | null }
   registry_operations: {

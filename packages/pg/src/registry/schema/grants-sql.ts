@@ -7,6 +7,8 @@ export const runtimeGrants: Readonly<Record<string, string>> = {
   registry_tenants: 'select, insert, update, delete',
   registry_domains: 'select, insert, update, delete',
   registry_identities: 'select, insert, delete',
+  registry_members: 'select, insert, update, delete',
+  registry_api_keys: 'select, insert, update',
   registry_placements: 'select, insert, update, delete',
   registry_names: 'select',
   registry_secrets: 'select, insert, update, delete',

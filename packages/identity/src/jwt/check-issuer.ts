@@ -1,4 +1,5 @@
-import { isTenantId, TenancyError } from '@tenantry/core'
+import { type ClaimMappings, isTenantId, type Memberships, TenancyError } from '@tenantry/core'
+import { checkRoles, defaultRoles } from '../claims/roles.ts'
 import { issuerKeys, type KeyFinder } from './issuer-keys.ts'
 import type { JwtIssuer, TenantsQuestion } from './jwt-options.ts'
 
@@ -10,6 +11,10 @@ export interface CheckedIssuer {
   readonly findKey: KeyFinder
   readonly mayName: TenantsQuestion
   readonly claim: string
+  readonly mappings: ClaimMappings | undefined
+  readonly memberships: Memberships | undefined
+  readonly roles: readonly string[]
+  readonly roleClaim: string | undefined
   /** Kinds of tokens, lower-case; `undefined` for a token that does not say. */
   readonly typs: readonly (string | undefined)[]
   readonly requiredClaims: string[]
@@ -24,10 +29,15 @@ const symmetric = ['HS256', 'HS384', 'HS512']
 export function checkIssuer(options: JwtIssuer, at: string): CheckedIssuer {
   const bad = (field: string, rule: string) => new TenancyError('ARGUMENT_INVALID', { field: `${at}.${field}`, rule })
   const { issuer, audience, algorithms, keys, tenants, claim = 'tenant_id', typ, clockTolerance = 0 } = options
+  const { mappings, memberships, roles = defaultRoles, roleClaim } = options
   if (!isText(issuer)) throw bad('issuer', 'must be the "iss" of its tokens')
   const audiences = typeof audience === 'string' ? [audience] : [...(audience ?? [])]
   if (audiences.length === 0 || !audiences.every(isText)) throw bad('audience', 'must name at least one audience')
   if (!isText(claim)) throw bad('claim', 'must be the name of a claim')
+  if (mappings !== undefined && options.claim !== undefined)
+    throw bad('claim', 'must be left out with mappings, which say which claims there are')
+  if (roleClaim !== undefined && (!isText(roleClaim) || mappings !== undefined))
+    throw bad('roleClaim', 'must be the name of a claim, and be left out with mappings')
   if (typ !== undefined && !isText(typ)) throw bad('typ', 'must be a type of token, such as "at+jwt"')
   if (!(Number.isInteger(clockTolerance) && clockTolerance >= 0 && clockTolerance <= 300_000))
     throw bad('clockTolerance', 'must be a whole number of milliseconds from 0 to 300000')
@@ -43,6 +53,7 @@ export function checkIssuer(options: JwtIssuer, at: string): CheckedIssuer {
     findKey: issuerKeys(keys, algorithms, issuer, rule => bad('keys', rule)),
     mayName: questionOf(tenants, rule => bad('tenants', rule)),
     claim,
+    ...{ mappings, memberships, roleClaim, roles: checkRoles(roles, `${at}.roles`) },
     typs: typ === undefined ? [undefined, 'jwt', 'at+jwt'] : [typeOf(typ)],
     requiredClaims: options.requireExpiry === false ? [] : ['exp'],
     clockTolerance: clockTolerance / 1000,

@@ -1,12 +1,16 @@
-import { consoleLogger, isTenancyError, isTenantId, type Resolver, TenancyError } from '@tenantry/core'
+import { consoleLogger, isTenancyError, type Resolver, TenancyError } from '@tenantry/core'
 import { errors, jwtVerify } from 'jose'
+import { credentialOf, invalid } from '../credential-header.ts'
 import { type CheckedIssuer, checkIssuer, typeOf } from './check-issuer.ts'
-import { credentialOf, invalid } from './credential-header.ts'
 import type { JwtOptions } from './jwt-options.ts'
 import { readToken, type UnverifiedToken } from './read-token.ts'
+import { tenantsOfToken } from './tenants-of-token.ts'
+import { type VerifiedToken, verifiedTokens } from './verified-tokens.ts'
+
+const longestMemory = 300_000
 
 /**
- * The tenant named by a claim of a signed token (I04), verified as RFC 8725 asks: the algorithms, the keys, the audience and
+ * The tenant named by a claim of a signed token (I04), or those that its claims or its subject's memberships lead to, verified as RFC 8725 asks: the algorithms, the keys, the audience and
  * the tenants of each issuer are configured, and nothing that a token says of keys (`jku`, `x5u`, `jwk`, `x5c`) is followed.
  *
  * Its resolver throws `CREDENTIAL_INVALID` for every bad token, one error for all, `REQUEST_INVALID` for a header that stands twice,
@@ -27,11 +31,17 @@ import { readToken, type UnverifiedToken } from './read-token.ts'
  * })
  */
 export function jwt(options: JwtOptions): Resolver {
-  const { onMissingClaim = 'refuse', logger = consoleLogger } = options
+  const { onMissingClaim = 'refuse', remember = 30_000, logger = consoleLogger } = options
   const header = (options.header ?? 'authorization').toLowerCase()
   const name = 'jwt'
   if (onMissingClaim !== 'refuse' && onMissingClaim !== 'ignore')
     throw new TenancyError('ARGUMENT_INVALID', { field: 'onMissingClaim', rule: 'must be "refuse" or "ignore"' })
+  if (!(Number.isInteger(remember) && remember >= 0 && remember <= longestMemory))
+    throw new TenancyError('ARGUMENT_INVALID', {
+      field: 'remember',
+      rule: `must be a whole number of milliseconds from 0 to ${longestMemory}`,
+    })
+  const known = verifiedTokens(remember)
   const issuers = new Map<unknown, CheckedIssuer>()
   options.issuers.forEach((each, index) => {
     const checked = checkIssuer(each, `issuers[${index}]`)
@@ -47,36 +57,37 @@ export function jwt(options: JwtOptions): Resolver {
     throw invalid(name)
   }
 
+  async function verify(token: string): Promise<VerifiedToken> {
+    const unverified = readToken(token)
+    if (typeof unverified === 'string') return refuse(unverified)
+    // It only chooses whose keys are tried, and is verified with the rest.
+    const issuer = issuers.get(unverified.claims.iss)
+    if (issuer === undefined) return refuse('its issuer is not configured')
+    const oddity = oddityOf(unverified, issuer)
+    if (oddity !== undefined) return refuse(oddity, issuer)
+    try {
+      const { issuer: iss, audience, algorithms, requiredClaims, clockTolerance } = issuer
+      const expected = { issuer: iss, audience, algorithms, requiredClaims, clockTolerance }
+      const verified = { issuer, claims: (await jwtVerify(token, issuer.findKey, expected)).payload }
+      known.keep(token, verified)
+      return verified
+    } catch (error) {
+      if (isTenancyError(error)) throw error
+      return refuse(reasonOf(error), issuer)
+    }
+  }
+
   return {
     name,
     async resolve(request) {
       const token = credentialOf(request, header, name)
       if (token === undefined) return undefined
-      const unverified = readToken(token)
-      if (typeof unverified === 'string') return refuse(unverified)
-      // It only chooses whose keys are tried, and is verified with the rest.
-      const issuer = issuers.get(unverified.claims.iss)
-      if (issuer === undefined) return refuse('its issuer is not configured')
-      const oddity = oddityOf(unverified, issuer)
-      if (oddity !== undefined) return refuse(oddity, issuer)
-
-      let claims: Readonly<Record<string, unknown>>
-      try {
-        const { issuer: iss, audience, algorithms, requiredClaims, clockTolerance } = issuer
-        const expected = { issuer: iss, audience, algorithms, requiredClaims, clockTolerance }
-        claims = (await jwtVerify(token, issuer.findKey, expected)).payload
-      } catch (error) {
-        if (isTenancyError(error)) throw error
-        return refuse(reasonOf(error), issuer)
-      }
-      if (!Object.hasOwn(claims, issuer.claim)) {
-        return onMissingClaim === 'ignore' ? undefined : refuse('it has no claim of a tenant', issuer)
-      }
-      const tenant = claims[issuer.claim]
-      if (!isTenantId(tenant)) return refuse('its claim of a tenant is no id', issuer)
-      if ((await issuer.mayName(tenant, claims)) !== true)
-        return refuse('its issuer may not speak for the tenant', issuer)
-      return { key: { kind: 'id', value: tenant }, trust: 'verified' }
+      const verified = known.find(token) ?? (await verify(token))
+      const answer = await tenantsOfToken(verified)
+      if (answer === undefined && onMissingClaim === 'refuse')
+        return refuse('it has no claim of a tenant', verified.issuer)
+      if (answer !== undefined && 'refused' in answer) return refuse(answer.refused, verified.issuer)
+      return answer
     },
   }
 }
@@ -88,6 +99,8 @@ function oddityOf({ header, claims }: UnverifiedToken, issuer: CheckedIssuer): s
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) return 'it asks for an extension'
   const isTyped = typ === undefined || typeof typ === 'string'
   if (!isTyped || !issuer.typs.includes(typ && typeOf(typ))) return 'it is of another type'
+  const isNamed = [claims.sub, claims.jti].every(name => name === undefined || typeof name === 'string')
+  if (!isNamed) return 'its subject or its id is no text'
   // JSON has 1e999, which JavaScript takes for a time that never comes.
   if ([claims.exp, claims.nbf].some(time => time === Number.POSITIVE_INFINITY)) return 'it has a time without end'
   return undefined

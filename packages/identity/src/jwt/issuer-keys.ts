@@ -1,12 +1,12 @@
 import { TenancyError } from '@tenantry/core'
-import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import type { JwtKeys } from './jwt-options.ts'
+import { remoteKeys } from './remote-keys.ts'
 
 /** Finds the key that a token was signed with, among those that were configured and no others. */
 export type KeyFinder = JWTVerifyGetKey
 
-// The least milliseconds between two questions to an issuer, so that one which is down is not asked for every request.
-const pause = 1000
+const longestOutage = 86_400_000
 
 /**
  * @param bad - makes the error for keys that are not good.
@@ -27,30 +27,27 @@ export function issuerKeys(
   return blaming(issuer, 'jwks' in keys ? local(keys.jwks, bad) : remote(keys, bad))
 }
 
-function local(jwks: Extract<JwtKeys, { jwks: unknown }>['jwks'], bad: (rule: string) => TenancyError): KeyFinder {
-  const members: unknown = jwks?.keys
+function local(jwks: unknown, bad: (rule: string) => TenancyError): KeyFinder {
+  return createLocalJWKSet(publicKeys(jwks, bad))
+}
+
+function publicKeys(jwks: unknown, bad: (rule: string) => Error): JSONWebKeySet {
+  const members: unknown = (jwks as Partial<JSONWebKeySet> | null | undefined)?.keys
   if (!Array.isArray(members) || members.length === 0) throw bad('must be a key set with at least one key')
   // Whoever verifies needs no private key, and a place that has none cannot lose it (RFC 7518, section 6).
   if (members.some(key => typeof key !== 'object' || key === null || 'd' in key || 'k' in key))
     throw bad('must hold public keys and nothing else')
-  return createLocalJWKSet(jwks)
+  return jwks as JSONWebKeySet
 }
 
 function remote(keys: Extract<JwtKeys, { url: string }>, bad: (rule: string) => TenancyError): KeyFinder {
   const url = URL.canParse(keys.url) ? new URL(keys.url) : undefined
   if (url === undefined || !(url.protocol === 'https:' || (url.protocol === 'http:' && keys.allowInsecure === true)))
     throw bad('must have an "https:" address; "http:" needs allowInsecure')
-  let askedAt = Number.NEGATIVE_INFINITY
-  return createRemoteJWKSet(url, {
-    // Redirects are not followed: jose asks for `redirect: 'manual'` and takes an answer of 200 only.
-    [customFetch]: async (address, options) => {
-      const since = Date.now() - askedAt
-      // A clock that was set back must not stop the questions until it has caught up.
-      if (since >= 0 && since < pause) throw new Error('The key set was asked for a moment ago.')
-      askedAt = Date.now()
-      return await fetch(address, options)
-    },
-  })
+  const { outage = 3_600_000 } = keys
+  if (!(Number.isInteger(outage) && outage >= 0 && outage <= longestOutage))
+    throw bad(`must have an outage of a whole number of milliseconds from 0 to ${longestOutage}`)
+  return remoteKeys({ url, outage, read: answer => publicKeys(answer, rule => new Error(rule)) })
 }
 
 /** Tells a token that names no key from a key set that cannot be had. */

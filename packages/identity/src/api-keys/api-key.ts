@@ -1,8 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { Resolver } from '@tenantry/core'
+import type { ApiKeyRecord, ApiKeyStore, Resolver } from '@tenantry/core'
+import { credentialOf, invalid } from '../credential-header.ts'
 import { parseApiKey } from './api-key-format.ts'
-import type { ApiKeyRecord, ApiKeyStore } from './api-key-store.ts'
-import { credentialOf, invalid } from './credential-header.ts'
 
 /** Options of {@link apiKey}. */
 export interface ApiKeyOptions {
@@ -40,7 +39,8 @@ export function apiKey({ header = 'x-api-key', keys }: ApiKeyOptions): Resolver 
         isInForce(record ?? nobody, Date.now()),
       ]
       if (checks.includes(false)) throw invalid(name)
-      return { key: { kind: 'id', value: parsed.tenantId }, trust: 'verified' }
+      const principal = { credential: record?.id, scopes: scopesOf(record?.scopes) }
+      return { key: { kind: 'id', value: parsed.tenantId }, trust: 'verified', principal }
     },
   }
 }
@@ -51,6 +51,12 @@ const nobody: ApiKeyRecord = { id: '', tenantId: '', hash: '0'.repeat(64), creat
 function isEqual(one: string, other: string): boolean {
   const [a, b] = [Buffer.from(one, 'hex'), Buffer.from(other, 'hex')]
   return a.length === b.length && timingSafeEqual(a, b)
+}
+
+/** What is kept and cannot be read permits nothing. */
+function scopesOf(scopes: unknown): readonly string[] | undefined {
+  if (scopes === undefined || scopes === null) return undefined
+  return Array.isArray(scopes) && scopes.every(scope => typeof scope === 'string') ? scopes : []
 }
 
 /** A time that is no number is no permission: whatever cannot be compared is over. */
