@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Branding, makeBranding } from '@tenantry/core'
 import { listen } from '@tenantry/demo'
+import { type Chromium, findChromium, startChromium, type Tab } from '@tenantry/servers'
 import express from 'express'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { consentPage, errorPage, loginPage, type Page } from '../src/pages.ts'
 import { sendPage } from '../src/send-page.ts'
-import { type Chromium, findChromium, startChromium, type Tab } from './chromium.ts'
 
 const program = findChromium()
 const missing = 'no chromium on PATH: install chromium'

@@ -14,6 +14,13 @@ export { type PublicBrandingOptions, publicBranding } from './branding/public-br
 export type { ClaimMappings, ClaimValue, MappedClaim } from './claim-mappings.ts'
 export type { CredentialSource, Credentials, LoginTarget } from './credentials.ts'
 export { hasDuplicateMembers } from './duplicate-members.ts'
+export type {
+  EnrolmentAttempt,
+  EnrolmentPool,
+  EnrolmentRedemption,
+  EnrolmentStore,
+  EnrolmentToken,
+} from './enrolment-store.ts'
 export type { TenantEnvelope } from './envelope.ts'
 export {
   type AnyTenancyError,

@@ -1,3 +1,4 @@
+export { type Chromium, findChromium, startChromium, type Tab } from './chromium/start-chromium.ts'
 export { dockerEngine } from './docker-engine.ts'
 export {
   atEveryMessage,
@@ -17,6 +18,7 @@ export {
 export type { MongoKind, MongoSource } from './mongo/mongo-source.ts'
 export { type MongoServer, type StartMongoOptions, startMongo } from './mongo/start-mongo.ts'
 export { type ContainedOpenbao, containOpenbao } from './openbao/contain-openbao.ts'
+export { type OpenidProvider, type OpenidProviderOptions, startOpenidProvider } from './openid/start-openid-provider.ts'
 export { connectPgBouncer, type PgBouncerConnection, type PgBouncerDescriptor } from './pgbouncer/connect-pgbouncer.ts'
 export { findPgBouncer, type PgBouncerMissing, type PgBouncerProgram } from './pgbouncer/find-pgbouncer.ts'
 export { type PgBouncer, type StartPgBouncerOptions, startPgBouncer } from './pgbouncer/start-pgbouncer.ts'

@@ -35,7 +35,10 @@ export function issueApiKey(tenantId: string, { lifetime, scopes }: IssueOptions
   if (!isTenantId(tenantId))
     throw new TenancyError('ARGUMENT_INVALID', { field: 'tenantId', rule: 'must be the id of a tenant' })
   if (lifetime !== undefined) checkWholeNumbers({ lifetime })
-  if (scopes !== undefined && !(Array.isArray(scopes) && scopes.every(scope => /^[\x21-\x7e]{1,128}$/.test(scope))))
+  if (
+    scopes !== undefined &&
+    !(Array.isArray(scopes) && scopes.every(scope => typeof scope === 'string' && /^[\x21-\x7e]{1,128}$/.test(scope)))
+  )
     throw new TenancyError('ARGUMENT_INVALID', { field: 'scopes', rule: 'must be names without spaces' })
   const random = Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')
   const key = `${tenantId}_sk_${random}`

@@ -4,6 +4,7 @@ import { quoteIdentifier } from '../identifier.ts'
 import { inTransaction } from '../in-transaction.ts'
 import { migrationsIn, migrationTable } from './migrations.ts'
 import { auditSql } from './schema/audit-sql.ts'
+import { enrolmentGuardsSql } from './schema/enrolment-sql.ts'
 import { runtimeGrants } from './schema/grants-sql.ts'
 import { guardsSql } from './schema/guards-sql.ts'
 import { identityGuardsSql } from './schema/identity-sql.ts'
@@ -157,7 +158,9 @@ function behind(schema: string, problem: string): Finding {
 
 /** The triggers that the migrations make, each with its statement. */
 function guardsOf(s: string): readonly { readonly table: string; readonly name: string; readonly fix: string }[] {
-  const made = [guardsSql, namesSql, noticesSql, auditSql, identityGuardsSql].map(part => part(s)).join('\n')
+  const made = [guardsSql, namesSql, noticesSql, auditSql, enrolmentGuardsSql, identityGuardsSql]
+    .map(part => part(s))
+    .join('\n')
   const found = made.matchAll(/^create trigger (\w+) .* on \S.*\.(\w+) for each .*/gm)
   return [...found].map(([fix, name = '', table = '']) => ({ table, name, fix }))
 }

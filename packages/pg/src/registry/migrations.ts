@@ -1,5 +1,6 @@
 import { type Migration, sql } from 'kysely'
 import { auditSql } from './schema/audit-sql.ts'
+import { enrolmentSql } from './schema/enrolment-sql.ts'
 import { guardsSql } from './schema/guards-sql.ts'
 import { identitySql } from './schema/identity-sql.ts'
 import { namesSql } from './schema/names-sql.ts'
@@ -19,6 +20,11 @@ export function migrationsIn(s: string): Record<string, Migration> {
     '0001_registry': {
       async up(db) {
         for (const part of [tablesSql, guardsSql, namesSql, noticesSql, auditSql]) await sql.raw(part(s)).execute(db)
+      },
+    },
+    '0002_enrolment': {
+      async up(db) {
+        await sql.raw(enrolmentSql(s)).execute(db)
       },
     },
     '0003_identity': {

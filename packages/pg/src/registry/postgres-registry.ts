@@ -1,4 +1,12 @@
-import { consoleLogger, type Finding, type Logger, safeStart, TenancyError, type TenantStore } from '@tenantry/core'
+import {
+  consoleLogger,
+  type EnrolmentStore,
+  type Finding,
+  type Logger,
+  safeStart,
+  TenancyError,
+  type TenantStore,
+} from '@tenantry/core'
 import type pg from 'pg'
 import { quoteIdentifier } from '../identifier.ts'
 import { apiKeysOf, type PostgresApiKeys } from './api-keys.ts'
@@ -7,6 +15,7 @@ import { writeAudit } from './audit-entry.ts'
 import { type AuditTrail, auditTrail } from './audit-trail.ts'
 import { type Act, changeByHand } from './change-by-hand.ts'
 import { registryFindings } from './checks.ts'
+import { postgresEnrolment } from './enrolment/postgres-enrolment.ts'
 import { type Identities, identitiesOf } from './identities.ts'
 import { journal } from './journal.ts'
 import { lookups } from './lookups.ts'
@@ -57,6 +66,8 @@ export interface PostgresRegistry extends TenantStore, Identities, TenantSecrets
   readonly apiKeys: PostgresApiKeys
   /** Which users may enter which tenants, for the issuers of `jwt` of `@tenantry/identity`. */
   readonly memberships: PostgresMemberships
+  /** Pools and tokens with which agents enter tenants, for `createEnrolment` of `@tenantry/identity`. */
+  readonly enrolment: EnrolmentStore
 }
 
 /**
@@ -87,6 +98,7 @@ export function postgresRegistry(options: PostgresRegistryOptions): PostgresRegi
     ...auditTrail(terms),
     apiKeys: apiKeysOf(terms),
     memberships: membersOf(terms),
+    enrolment: postgresEnrolment({ pool, schema, ready }),
     ready,
     verify,
     async audit(entry) {

@@ -16,6 +16,9 @@ export const runtimeGrants: Readonly<Record<string, string>> = {
   registry_steps: 'select, insert, update',
   registry_audit: 'select, insert (action, actor, tenant, reason, details)',
   registry_audit_head: 'select',
+  registry_enrolment_pools: 'select, insert, update',
+  registry_enrolment_tokens: 'select, insert, update',
+  registry_enrolment_redemptions: 'select, insert, update',
   [migrationTable]: 'select',
 }
 
