@@ -55,7 +55,12 @@ export async function onboard(platform: Platform, customer: NewCustomer, actor: 
     return {
       tenant,
       packet: {
-        ...{ company: name, url: `${base}/t/${slug}/login`, login: firstAdmin, manual: `${base}/manual` },
+        ...{
+          company: name,
+          url: `${base}/t/${slug}/login`,
+          login: firstAdmin,
+          manual: 'https://docs.ampora.example/manual',
+        },
         token: sample.secret.reveal(),
       },
       pool: { id: pool.id, secret: secret.reveal() },

@@ -100,6 +100,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     },
   }
   const { issuer, clientId, clientSecret } = provider
+  const byClaims = admitByClaims({ mappings: store })
   const login = oidcLogin({
     registry: local,
     settings: ({ slug }) => ({
@@ -108,7 +109,11 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     }),
     secret: options.loginSecret,
     tokens: { key: sessions.privateKey, algorithm: 'ES256', issuer: base, audience },
-    admit: admitByClaims({ mappings: store }),
+    async admit(claims, tenant) {
+      const admission = await byClaims(claims, tenant)
+      // All come from one provider, where a subject is one person.
+      return admission && { ...admission, subject: String(claims.sub) }
+    },
     // Anybody's word: it chooses the looks and where to log in, and opens nothing (C04).
     hints: [path({ prefix: '/t' })],
     // The provider of the demo stands on this machine.
