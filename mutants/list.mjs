@@ -15,6 +15,7 @@ const inference = (file, test) => ({ file: `examples/inference-api/src/${file}.t
 const door = (file, test) => ({ file: `packages/${file}.ts`, project: 'unit', test: `packages/${test}.test.ts` })
 const redisOf = (file, test) => ({ file: `packages/${file}.ts`, project: 'redis', test: `packages/${test}.redis.test.ts` })
 const porta = (file, test) => ({ file: `examples/porta-style/src/${file}.ts`, project: test.endsWith('.browser') ? 'unit' : 'postgres', test: `examples/porta-style/test/${test}${test.endsWith('.browser') ? '' : '.pg'}.test.ts` })
+const ampora = (file, test) => ({ file: `examples/ampora-style/src/${file}.ts`, project: 'postgres', test: `examples/ampora-style/test/${test}.pg.test.ts` })
 
 export const mutants = [
   { name: 'a suspended tenant is served', ...core('servable', 'resolution'), find: "if (status === 'suspended') throw", replace: "if (status === 'suspended') return\n  if (status === ('none' as never)) throw" },
@@ -66,6 +67,13 @@ export const mutants = [
   { name: 'Porta: a page runs what comes in', ...porta('pages', 'pages.browser'), find: '"default-src \'none\'", `style-src ${looksHash} ${styleSource}`', replace: '"default-src * \'unsafe-inline\'", `style-src ${looksHash} ${styleSource}`' },
   { name: 'Porta: claims of people of others', ...porta('migrate', 'rows'), find: 'primary key (tenant_id, user_id, claim), foreign key (tenant_id, user_id) references users`', replace: 'primary key (tenant_id, user_id, claim)`' },
   { name: 'Porta: the server serves whom it is sent', ...porta('platform', 'rows'), find: "fence: { pool: fencePool }, logger", replace: 'logger: fencePool && logger' },
+  { name: 'identity: a login enters whatever tenant it began with', file: 'packages/identity/src/login/admit-by-claims.ts', project: 'unit', test: 'packages/identity/test/login/admit-by-claims.test.ts', find: 'return candidates.has(tenant.id) ?', replace: 'return candidates.size > 0 ?' },
+  { name: 'Ampora: everybody may do anything', ...ampora('require-role', 'people'), find: 'rank <= roles.indexOf(needed)', replace: 'rank <= roles.length' },
+  { name: 'Ampora: an agent is a person', ...ampora('require-role', 'agents'), find: 'rank >= 0 && ', replace: '' },
+  { name: 'Ampora: a tenant is served wherever it lives', ...ampora('own-region', 'people'), find: 'if (region === own) return next()', replace: "if (region !== '') return next()" },
+  { name: 'Ampora: people of other regions are let in', ...ampora('platform', 'people'), find: 'return tenant?.placement.region === region ? tenant : undefined', replace: 'return tenant' },
+  { name: 'Ampora: adopts what is somebody else’s', ...ampora('adopt', 'rows'), find: 'if (other !== undefined)', replace: "if (other === 'never')" },
+  { name: 'Ampora: the audit log is rewritten', ...ampora('migrate', 'rows'), find: "if (name === 'audit_log')", replace: "if (name === 'never')" },
   { name: 'a query builder starts outside', ...core('context', 'context'), find: '() => started(fn())', replace: 'fn' },
   { name: 'forEach may start inside a tenant', ...core('tenancy', 'for-each'), find: 'if (inside !== undefined) throw', replace: 'if (inside === null) throw' },
   { name: 'the first of two tenants wins', ...core('resolution', 'resolution'), find: "tenant !== undefined && other === undefined && missing", replace: "tenant !== undefined && missing" },

@@ -23,7 +23,7 @@ export async function loginHint(request: Request, hints: readonly Resolver[]): P
   const keys: TenantKey[] = id === undefined ? [] : [{ kind: 'id', value: id }]
   for (const hint of hints) {
     const found = await hint.resolve(viewOf(request))
-    // A credential that leaves the choice names nobody.
+    // A credential that is good for several tenants names none.
     if (found !== undefined && 'key' in found) keys.push(found.key)
   }
   if (keys.length === 0)

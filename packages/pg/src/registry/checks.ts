@@ -158,7 +158,9 @@ function behind(schema: string, problem: string): Finding {
 
 /** The triggers that the migrations make, each with its statement. */
 function guardsOf(s: string): readonly { readonly table: string; readonly name: string; readonly fix: string }[] {
-  const made = [guardsSql, namesSql, noticesSql, auditSql, identityGuardsSql, enrolmentGuardsSql].map(part => part(s)).join('\n')
+  const made = [guardsSql, namesSql, noticesSql, auditSql, enrolmentGuardsSql, identityGuardsSql]
+    .map(part => part(s))
+    .join('\n')
   const found = made.matchAll(/^create trigger (\w+) .* on \S.*\.(\w+) for each .*/gm)
   return [...found].map(([fix, name = '', table = '']) => ({ table, name, fix }))
 }
