@@ -1,7 +1,8 @@
 // docs/behaviours.md: which documented behaviour of the reference systems is proved by which test. Read off the names of the
 // tests, which carry the ids (A01–A48, T01–T40, P01–P34, S01–S47, I01–I56; C01–C46 are the choices where they contradict).
 //   node tools/scripts/behaviours.mjs [--check]
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { filesUnder } from './files-under.mjs'
 
 const target = 'docs/behaviours.md'
 const systems = {
@@ -16,12 +17,10 @@ const systems = {
 // A test that is skipped or still to be written proves nothing, nor does the title of a group.
 const titles = /\b(?:it|test)(?:\.(?!skip|todo)\w+)*(?:\([^)]*\))?\(\s*(['"`])((?:(?!\1).)+)\1/gs
 const tests = new Map()
-const files = ['packages', 'examples', 'tools'].flatMap(root =>
-  readdirSync(root, { recursive: true })
-    .map(file => `${root}/${file.replaceAll('\\', '/')}`)
-    // Laws are tests that several files try, each on a store of its own.
-    .filter(file => /^[^/]+\/[^/]+\/test\/.*(?:\.test|-laws)\.ts$/.test(file)),
-)
+const files = ['packages', 'examples', 'tools']
+  .flatMap(root => filesUnder(root))
+  // Laws are tests that several files try, each on a store of its own.
+  .filter(file => /^[^/]+\/[^/]+\/test\/.*(?:\.test|-laws)\.ts$/.test(file))
 for (const file of files.toSorted()) {
   for (const [, , title] of readFileSync(file, 'utf8').matchAll(titles)) {
     for (const [id] of title.matchAll(/\b[ATPSIC]\d\d\b/g)) {

@@ -333,7 +333,10 @@ describePostgres('the fence of pg-rls and who sees the past', server => {
       })
       expect(report).toMatchObject({ late: 0, lost: 0, stalled: 0, disturbances: [] })
       expect(report.landed).toBeGreaterThan(races)
-      expect([...report.refusals]).toEqual(['TENANT_SUSPENDED'])
+      // Whose time was over was ended with the connection, and may hear of it late.
+      const known = ['TENANT_SUSPENDED', 'CONNECTION_LOST']
+      expect([...report.refusals].filter(code => !known.includes(code))).toEqual([])
+      expect(report.refusals).toContain('TENANT_SUSPENDED')
     },
     60_000 + races * 3_000,
   )
