@@ -10,8 +10,9 @@ import { type VerifiedToken, verifiedTokens } from './verified-tokens.ts'
 const longestMemory = 300_000
 
 /**
- * The tenant named by a claim of a signed token (I04), or those that its claims or its subject's memberships lead to, verified as RFC 8725 asks: the algorithms, the keys, the audience and
- * the tenants of each issuer are configured, and nothing that a token says of keys (`jku`, `x5u`, `jwk`, `x5c`) is followed.
+ * The tenant named by a claim of a signed token (I04), or those that its claims or its subject's memberships lead to, verified as RFC
+ * 8725 asks: the algorithms, the keys, the audience and the tenants of each issuer are configured, and nothing that a token says of
+ * keys (`jku`, `x5u`, `jwk`, `x5c`) is followed.
  *
  * Its resolver throws `CREDENTIAL_INVALID` for every bad token, one error for all, `REQUEST_INVALID` for a header that stands twice,
  * and `CREDENTIALS_UNAVAILABLE` when the keys of the issuer cannot be fetched.

@@ -25,6 +25,8 @@ export interface OpenidProvider {
   stop(): Promise<void>
 }
 
+const artifacts = ['AccessToken', 'AuthorizationCode', 'Grant', 'IdToken', 'Interaction', 'RefreshToken', 'Session']
+
 /**
  * An OpenID provider on 127.0.0.1 with keys of its own. Its page asks for a name, `login`, and nothing else; consent is given.
  *
@@ -55,6 +57,8 @@ export async function startOpenidProvider(options: OpenidProviderOptions): Promi
     },
     cookies: { keys: [randomBytes(16).toString('hex')] },
     features: { devInteractions: { enabled: false } },
+    // In seconds. For what it is not told it writes notices to the output, where a command's JSON is.
+    ttl: Object.fromEntries(artifacts.map(artifact => [artifact, 3_600])),
     // In the ID token, where clients that ask for nothing else look.
     conformIdTokenClaims: false,
     claims: { openid: ['sub'], profile: ['name', 'groups'], email: ['email'] },
